@@ -1,0 +1,24 @@
+/*
+ * Random bytes from the system's CSPRNG (getrandom(2)), replaceable by tests.
+ * There is no fall-back: where the source fails, so does what needed it.
+ */
+#ifndef SJ_BASE_RANDOM_H
+#define SJ_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sojourn/status.h"
+
+typedef sj_status sj__random_fn(void *context, void *out, size_t size);
+
+/* NULL puts the system's source back. Before threads start. */
+void sj__random_install(sj__random_fn *fn, void *context);
+
+/* Fills `out`. SJ_NO_ENTROPY: the source failed and `out` is zeroed. Any thread. */
+SJ_MUST_USE sj_status sj__random(void *out, size_t size);
+
+/* A value below `bound` (> 0), unbiased; for jitter and sampling, 0 when the source fails. */
+uint64_t sj__random_below(uint64_t bound);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * JSON (RFC 8259) on yyjson, made strict: UTF-8 checked, depth bounded, no
+ * duplicate members, numbers kept as text, no trailing bytes.
+ */
+#ifndef SJ_CODEC_JSON_H
+#define SJ_CODEC_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "sojourn/status.h"
+
+#define SJ__JSON_DEPTH_MAX 32
+
+/* A parsed document; values borrow from it. Lives in the arena it was parsed into. */
+typedef struct sj__json_doc sj__json_doc;
+typedef struct yyjson_val sj__json; /* a value; read through the calls below */
+
+/*
+ * SJ_INVALID: not JSON, or not ours (`error` says what and at which byte: never
+ * quotes the value); SJ_TOO_LARGE: deeper than SJ__JSON_DEPTH_MAX; SJ_NO_MEMORY.
+ */
+SJ_MUST_USE sj_status sj__json_parse(sj__arena *arena, sj_slice text, sj__json **root,
+                                     sj_error *error);
+
+bool sj__json_is_object(const sj__json *value);
+bool sj__json_is_array(const sj__json *value);
+bool sj__json_is_null(const sj__json *value);
+/* False when it is another type. */
+bool sj__json_text(const sj__json *value, sj_slice *out);
+bool sj__json_u64(const sj__json *value, uint64_t max, uint64_t *out);
+bool sj__json_bool(const sj__json *value, bool *out);
+sj__json *sj__json_member(const sj__json *object, const char *name); /* NULL: absent */
+
+/* Walks members (name set) or elements (name {NULL,0}); start from a zeroed cursor. NULL: done. */
+typedef struct sj__json_cursor {
+  size_t index;
+  sj__json *next;
+} sj__json_cursor;
+sj__json *sj__json_next(const sj__json *container, sj__json_cursor *cursor, sj_slice *name);
+
+/* Writes the value as compact JSON, numbers as they were written. */
+void sj__json_write(const sj__json *value, sj__buffer *out);
+
+/*
+ * JSON Merge Patch (RFC 7396). `target` is an object's text (empty slice: {}),
+ * `patch` must be an object (SJ_INVALID otherwise). Appends the merged object
+ * to `out`, compact; *changed is false when the result equals the target, and
+ * then the target's text is appended as it is. SJ_TOO_LARGE: deeper than
+ * SJ__JSON_DEPTH_MAX, or over out->max.
+ */
+SJ_MUST_USE sj_status sj__json_merge_patch(sj__arena *arena, sj_slice target, sj_slice patch,
+                                           sj__buffer *out, bool *changed, sj_error *error);
+
+/*
+ * The members of an object that take the most bytes, largest first, as
+ * "name (1234 bytes), other (99 bytes)": for errors that name the offenders.
+ * Names are cut at 64 bytes and escaped.
+ */
+void sj__json_describe_largest(sj__arena *arena, sj_slice object, size_t count, sj__buffer *out);
+
+#endif
