@@ -45,11 +45,9 @@ bool sj__size_mul(size_t a, size_t b, size_t *out);
  * session layer that goes on in an impossible state is worse than none.
  */
 _Noreturn void sj__abort(const char *file, int line, const char *what);
-#define SJ__REQUIRE(condition) \
-  ((condition) ? (void)0 : sj__abort(__FILE__, __LINE__, #condition))
+#define SJ__REQUIRE(condition) ((condition) ? (void)0 : sj__abort(__FILE__, __LINE__, #condition))
 
-#define SJ__CONTAINER_OF(pointer, type, member) \
-  ((type *)((char *)(pointer) - offsetof(type, member)))
-#define SJ__COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define SJ__CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#define SJ__COUNT_OF(array)                     (sizeof(array) / sizeof((array)[0]))
 
 #endif

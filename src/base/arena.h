@@ -21,6 +21,7 @@ typedef struct sj__arena {
   size_t limit;            /* of `used`; 0: none */
   void *first;             /* the caller's first block, or NULL */
   size_t first_size;
+  size_t first_used; /* set when the first heap block is made */
 } sj__arena;
 
 /*
@@ -36,9 +37,10 @@ void *sj__arena_calloc(sj__arena *arena, size_t count, size_t size);
 
 /* A copy followed by a NUL that the slice doesn't count. {NULL,0} when out of memory. */
 sj_slice sj__arena_dup(sj__arena *arena, sj_slice slice);
-char *sj__arena_printf(sj__arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *sj__arena_printf(sj__arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Wipes what was handed out and keeps one block for the next use. */
+/* Wipes what was handed out and keeps one block of modest size for the next use. */
 void sj__arena_reset(sj__arena *arena);
 /* Wipes and frees everything. The arena may be initialised again. */
 void sj__arena_release(sj__arena *arena);

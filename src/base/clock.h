@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct sj__clock {
-  int64_t (*wall_ms)(void *context);      /* since 1970-01-01T00:00:00Z */
+  int64_t (*wall_ms)(void *context);       /* since 1970-01-01T00:00:00Z */
   uint64_t (*monotonic_ns)(void *context); /* from any start; never goes back */
   void *context;
 } sj__clock;

@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "base/text.h"
 
 typedef enum sj__log_level {
   SJ__LOG_DEBUG,
@@ -47,25 +48,20 @@ void sj__log_write(sj__log_level level, const char *message, const sj__log_field
                    size_t field_count);
 
 /* SJ__LOG(SJ__LOG_INFO, "listening", SJ__FIELD_CSTR("address", text)); */
-#define SJ__LOG(level, message, ...)                                                    \
-  do {                                                                                  \
-    if (sj__log_enabled(level)) {                                                       \
-      const sj__log_field sj__fields_[] = {__VA_ARGS__};                                \
-      sj__log_write((level), (message), sj__fields_,                                    \
-                    sizeof(sj__fields_) / sizeof(sj__fields_[0]));                      \
-    }                                                                                   \
+#define SJ__LOG(level, message, ...)                               \
+  do {                                                             \
+    if (sj__log_enabled(level)) {                                  \
+      const sj__log_field sj__fields_[] = {__VA_ARGS__};           \
+      sj__log_write((level), (message), sj__fields_,               \
+                    sizeof(sj__fields_) / sizeof(sj__fields_[0])); \
+    }                                                              \
   } while (0)
 
 /* One event as one line without its newline: {"time":…,"level":…,"message":…,fields…}. */
-void sj__log_format_json(sj__buffer *out, int64_t wall_ms, sj__log_level level,
-                         const char *message, const sj__log_field *fields, size_t field_count);
+void sj__log_format_json(sj__buffer *out, int64_t wall_ms, sj__log_level level, const char *message,
+                         const sj__log_field *fields, size_t field_count);
 /* 2026-01-02T03:04:05.678Z info message name=value name="quoted value" */
-void sj__log_format_text(sj__buffer *out, int64_t wall_ms, sj__log_level level,
-                         const char *message, const sj__log_field *fields, size_t field_count);
-
-/* Appends `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
-void sj__append_json_string(sj__buffer *out, sj_slice text);
-/* RFC 3339 in UTC with milliseconds: 2026-01-02T03:04:05.678Z. */
-void sj__append_rfc3339(sj__buffer *out, int64_t wall_ms);
+void sj__log_format_text(sj__buffer *out, int64_t wall_ms, sj__log_level level, const char *message,
+                         const sj__log_field *fields, size_t field_count);
 
 #endif
