@@ -77,20 +77,33 @@ export function start(command, args, { env = {}, cwd, stdin = 'ignore' } = {}) {
   };
 }
 
-// nginx with a configuration of ours in a folder of its own.
-export async function startNginx({ conf, port, files = {} }) {
+// nginx with a configuration of ours in a folder of its own; deploy/nginx is at
+// hand as sojourn/, pointed at the daemon's port.
+export async function startNginx({ conf, port, daemonPort, files = {} }) {
   const folder = temporaryFolder('nginx');
   fs.mkdirSync(path.join(folder, 'tmp'));
-  fs.symlinkSync(path.join(root, 'deploy/nginx'), path.join(folder, 'sojourn'));
+  fs.mkdirSync(path.join(folder, 'sojourn'));
+  const shipped = path.join(root, 'deploy/nginx');
+  for (const name of fs.readdirSync(shipped).filter((file) => file.endsWith('.conf'))) {
+    const text = fs.readFileSync(path.join(shipped, name), 'utf8');
+    fs.writeFileSync(path.join(folder, 'sojourn', name), text.replaceAll('127.0.0.1:7373', `127.0.0.1:${daemonPort}`));
+  }
   for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), content);
   fs.writeFileSync(path.join(folder, 'nginx.conf'), conf);
-  if (process.getuid?.() === 0) fs.chmodSync(folder, 0o755);
+  openToWorkers(folder);
   const nginx = start(nginxBinary(), ['-p', folder, '-c', path.join(folder, 'nginx.conf')]);
   await until('nginx', async () => {
     if (!nginx.running()) throw new Error(`nginx ended: ${nginx.stderr()}`);
     return connects(port);
   });
   return { ...nginx, folder };
+}
+
+// As root, nginx's workers run as another user and must get at their folders.
+function openToWorkers(folder) {
+  if (process.getuid?.() !== 0) return;
+  fs.chmodSync(folder, 0o755);
+  fs.chmodSync(path.join(folder, 'tmp'), 0o777);
 }
 
 function nginxBinary() {
