@@ -28,7 +28,7 @@ static bool grow(sj__buffer *buffer, size_t needed) {
   }
   char *data = sj__malloc(capacity);
   if (data == NULL) return false;
-  if (buffer->size > 0) memcpy(data, buffer->data, buffer->size);
+  if (buffer->data != NULL) memcpy(data, buffer->data, buffer->size);
   sj__free_secret(buffer->data, buffer->size);
   buffer->data = data;
   buffer->capacity = capacity;
