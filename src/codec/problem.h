@@ -11,10 +11,24 @@ typedef struct sj__problem {
   const char *applied;  /* "no" or "unknown" with 503; NULL otherwise */
 } sj__problem;
 
-/* 401 for SJ_EXPIRED and so on; 500 for what must not reach a client. */
+/*
+ * The HTTP face of a status: 401 for SJ_EXPIRED and so on. What concerns only
+ * ourselves is told as what it means to a client: a retired key as
+ * bad_credential, an unknown one and a failing system as 503 unavailable, and
+ * what must never get this far as 500 internal.
+ */
 int sj__status_http(sj_status status);
 
-/* {"type":"about:blank","title":…,"status":…,"code":…,"detail":…,"applied":…} */
+/* The `code` member for a status ("expired", "internal"). Static. */
+const char *sj__problem_code(sj_status status);
+
+/* "Not Found": the phrase of RFC 9110 15 for the statuses above and those of fronts. Static. */
+const char *sj__http_phrase(int http);
+
+/*
+ * Appends {"type":"about:blank","title":…,"status":…,"code":…,"detail":…,"applied":…}.
+ * The title is the phrase, as RFC 9457 4.2.1 wants it of about:blank.
+ */
 void sj__problem_write(const sj__problem *problem, sj__buffer *out);
 
 #endif
