@@ -20,7 +20,10 @@ typedef struct sj__loop sj__loop;
 
 /* --- Life --------------------------------------------------------------- */
 
-/* A loop of our own on libuv. SJ_NO_MEMORY, SJ_IO. Free with sj__loop_free. */
+/*
+ * A loop of our own on libuv. SJ_NO_MEMORY, SJ_IO. Free with sj__loop_free.
+ * Makes the process ignore SIGPIPE, if it still has its default.
+ */
 SJ_MUST_USE sj_status sj__loop_new(sj__loop **out);
 
 /*
@@ -57,7 +60,7 @@ bool sj__loop_sim_step(sj__loop *loop);
 /* Simulation only: moves the wall clock alone, as an administrator or NTP would. */
 void sj__loop_sim_step_wall(sj__loop *loop, int64_t by_ms);
 
-/* Monotonic milliseconds and nanoseconds, read once a turn: cheap, up to a turn old. */
+/* Monotonic milliseconds (base/clock.h's), read once a turn: cheap, up to a turn old. */
 uint64_t sj__loop_now_ms(const sj__loop *loop);
 
 /* --- Tasks -------------------------------------------------------------- */
@@ -97,9 +100,9 @@ typedef void sj__timer_fn(sj__timer *timer);
 /* Embedded; zeroed is a stopped timer. Stopping is at once and may free it. */
 struct sj__timer {
   sj__timer_fn *fn;
-  uint64_t due_ms;  /* monotonic */
-  uint64_t order;   /* equal moments fire in the order they were started */
-  uint32_t slot;    /* in the heap, from 1; 0: stopped */
+  uint64_t due_ms; /* monotonic */
+  uint64_t order;  /* equal moments fire in the order they were started */
+  uint32_t slot;   /* in the heap, from 1; 0: stopped */
 };
 
 /*

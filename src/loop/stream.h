@@ -79,10 +79,11 @@ SJ_MUST_USE sj_status sj__stream_peer(const sj__stream *stream, sj__peer *out);
 /* --- Listeners ---------------------------------------------------------- */
 
 typedef struct sj__listen_options {
-  const char *address;     /* "127.0.0.1:7373", "[::1]:0", ":7373" (every interface), "unix:/PATH" */
-  int backlog;             /* 0: 511 */
-  bool reuse_port;         /* several listeners, one a worker, on one TCP address */
-  int unix_mode;           /* permissions of a Unix socket; 0: 0660 */
+  const char *address; /* "127.0.0.1:7373", "[::1]:0", ":7373" (every interface), "unix:/PATH" */
+  int backlog;         /* 0: 511 */
+  bool reuse_port;     /* several listeners, one a worker, on one TCP address */
+  bool first;          /* with reuse_port: SJ_BUSY if anybody listens there already */
+  int unix_mode;       /* permissions of a Unix socket; 0: 0660 */
 } sj__listen_options;
 
 /* A new connection, reading not started, events unset; the callee owns it. */
