@@ -4,18 +4,41 @@
 
 #include "store/store.h"
 
-/* What stands after "scheme:", split once: `path` and the raw query (absent when there is no '?'). */
+/*
+ * What stands after "scheme:", split once: `path` and the raw query (absent
+ * when there is no '?'). Nothing is decoded.
+ *
+ *     url   = *( wrapper "+" ) scheme ":" path [ "?" query ]
+ *     query = name "=" value *( "&" name "=" value )
+ *
+ * A wrapper's own parameters begin with its name and a dot ("fault.seed=1");
+ * the store inside sees the query without them.
+ */
 typedef struct sj__store_url {
   sj_slice scheme;
   sj_slice path;
   sj_slice query;
 } sj__store_url;
 
+/* At most this many bytes, and this many wrappers. */
+#define SJ__STORE_URL_MAX      4096
+#define SJ__STORE_WRAPPERS_MAX 4
+
+/* Borrows from `text`. SJ_INVALID: no scheme, or characters other than RFC 3986 3.1's in it. */
+SJ_MUST_USE sj_status sj__store_url_parse(sj_slice text, sj__store_url *out, sj_error *error);
+
 typedef sj_status sj__store_opener(const sj__store_url *url, const sj__store_options *options,
                                    sj__store **out, sj_error *error);
+/* Wraps `inner` and owns it from success on. `url->query` holds the wrapper's own parameters. */
+typedef sj_status sj__store_wrapper(sj__store *inner, const sj__store_url *url,
+                                    const sj__store_options *options, sj__store **out,
+                                    sj_error *error);
 
 sj__store_opener sj__memory_open; /* adapter/memory_store.c */
 sj__store_opener sj__lmdb_open;   /* adapter/lmdb_store.c */
+
+sj__store_wrapper sj__fault_wrap; /* compose/fault_store.c */
+sj__store_wrapper sj__trace_wrap; /* compose/trace_store.c */
 
 /*
  * Reads one query parameter into `value` ({NULL,0}: absent). Walk all with

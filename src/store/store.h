@@ -5,14 +5,18 @@
  * which owns connections and belongs to that worker's loop. Every operation is
  * one `sj__store_call`, filled by the caller and submitted to a port:
  *
+ *   - the call is zeroed before its first use; `done` may submit it again;
  *   - asynchronous: `done` is called exactly once, on the port's loop, never
  *     from inside sj__store_submit;
  *   - `deadline_ms` is absolute on the loop's monotonic clock; past it the call
- *     completes with SJ_UNAVAILABLE;
+ *     completes with SJ_UNAVAILABLE (already past at submission: nothing is
+ *     tried, SJ__APPLIED_NO);
  *   - `now_ms` is the engine's wall clock: a store never reads its own;
  *   - the call, and everything its inputs point to, is borrowed until `done`;
  *   - what results point to is the store's, and good until `done` returns;
- *   - cancelling is advice: `done` still comes, with SJ_CANCELLED or the result.
+ *   - cancelling is advice: `done` still comes, with SJ_CANCELLED or the result;
+ *   - inputs that no correct caller sends (a malformed record or mark, an event
+ *     beyond SJ__EVENT_MAX, limit or budget 0) are SJ_MISUSE and change nothing.
  *
  * Composites (compose/) are stores that wrap stores. The contract suite
  * (tests/contract) holds every store to what is written here, and shows with
@@ -33,10 +37,17 @@
 typedef struct sj__store sj__store;
 typedef struct sj__port sj__port;
 typedef struct sj__store_call sj__store_call;
+typedef struct sj__store_frame sj__store_frame;
 typedef void sj__store_done(sj__store_call *call);
 
 #define SJ__CURSOR_MAX 64
-/* A position in a listing, opaque to callers; size 0: from the start, or nothing follows. */
+/*
+ * A position in a listing, opaque to callers; size 0: from the start, or
+ * nothing follows. It stays good when what it points at goes. One that no
+ * listing of that kind made is SJ_MISUSE or taken for a position: it may come
+ * from outside, so it never does harm. A page may be shorter than `limit`:
+ * cursor_next alone says whether anything follows.
+ */
 typedef struct sj__cursor {
   uint8_t size;
   uint8_t bytes[SJ__CURSOR_MAX];
@@ -80,8 +91,9 @@ struct sj__store_call {
   union {
     /*
      * GET: a record of version >= at_least, in `record`.
-     * SJ_OK (a tombstone too: the caller looks at its state); SJ_MISSING;
-     * SJ_BEHIND with the older record in `record`. SJ_MISSING and SJ_BEHIND
+     * SJ_OK (a tombstone too, whatever its version: ended outranks behind, and
+     * the caller looks at the state); SJ_MISSING; SJ_BEHIND with the older
+     * active record in `record`. SJ_MISSING and SJ_BEHIND
      * are said by the authority alone: a cheap read that finds them asks it.
      */
     struct {
@@ -96,7 +108,8 @@ struct sj__store_call {
      * put. Keeps the greater last_seen. A terminal state may be committed.
      * Otherwise `record` holds what is stored, and the status is SJ_CONFLICT;
      * SJ_MISSING (expected > 0, nothing stored); SJ_ENDED (a tombstone stands).
-     * SJ_TOO_LARGE, SJ_FULL: not applied. `event` as in PUBLISH, or absent.
+     * SJ_TOO_LARGE (above caps.max_record), SJ_FULL: not applied. `event` as in
+     * PUBLISH, or absent; handed on only if something was committed.
      * The index entry of a record with a subject tag exists from before the
      * record does until after it is gone.
      */
@@ -137,8 +150,11 @@ struct sj__store_call {
       sj_slice mark;
     } mark;
 
-    /* MARKS: marks from `cursor` on, oldest first; `cursor_next` is where to go on, even when
-     * nothing follows now (tailing). */
+    /*
+     * MARKS: marks from `cursor` on, in the order they were kept. `cursor_next`
+     * is never empty: it is where to go on, even when nothing follows now
+     * (tailing). A page without items: nothing follows now.
+     */
     struct {
       sj__cursor cursor;
       uint32_t limit;
@@ -147,7 +163,8 @@ struct sj__store_call {
     /*
      * LIST: the records under a subject tag, active and not past garbage
      * time, ordered by created_at then key, from `cursor` on. Never misses a
-     * live one, never shows a tombstone. Expiry is the caller's to judge.
+     * live one, never shows a tombstone: each page is the index at one moment.
+     * Expiry is the caller's to judge.
      */
     struct {
       const uint8_t *subject_tag;
@@ -155,7 +172,10 @@ struct sj__store_call {
       uint32_t limit;
     } list;
 
-    /* SCAN: every record that is live throughout the scan at least once, in any order. */
+    /*
+     * SCAN: every record that is stored throughout the scan (tombstones too: a
+     * migration carries them) at least once, in any order.
+     */
     struct {
       sj__cursor cursor;
       uint32_t limit;
@@ -177,10 +197,10 @@ struct sj__store_call {
   } in;
 
   /* --- results; set before `done` ---------------------------------------- */
-  sj_status status;    /* SJ_OK MISSING ENDED BEHIND CONFLICT UNAVAILABLE TOO_LARGE FULL CORRUPT
-                          CANCELLED MISUSE, nothing else */
-  sj__applied applied; /* writes, with SJ_UNAVAILABLE and SJ_CANCELLED */
-  sj_slice record;     /* GET, PUT: an encoded record or absent */
+  sj_status status;      /* SJ_OK MISSING ENDED BEHIND CONFLICT UNAVAILABLE TOO_LARGE FULL CORRUPT
+                            CANCELLED MISUSE, nothing else */
+  sj__applied applied;   /* writes, with SJ_UNAVAILABLE and SJ_CANCELLED */
+  sj_slice record;       /* GET, PUT: an encoded record or absent */
   const sj_slice *items; /* MARKS, LIST, SCAN */
   size_t item_count;
   sj__cursor cursor_next;
@@ -188,6 +208,7 @@ struct sj__store_call {
   bool more;      /* SWEEP */
 
   /* --- the store's, while it has the call --------------------------------- */
+  sj__store_frame *frames; /* what composites lay on it; innermost first */
   sj__task task;
   sj__list link;
   void *owner;
@@ -203,12 +224,12 @@ typedef enum sj__durability {
 } sj__durability;
 
 typedef struct sj__store_caps {
-  bool push;           /* subscribe brings other writers' events, live */
-  bool volatile_data;  /* may forget acknowledged writes by design: refused as sole keeper */
-  bool ttl;            /* forgets by itself: no sweeping */
-  bool atomic_index;   /* the index moves in the record's own commit */
+  bool push;          /* subscribe brings other writers' events, live */
+  bool volatile_data; /* may forget acknowledged writes by design: refused as sole keeper */
+  bool ttl;           /* forgets by itself: no sweeping */
+  bool atomic_index;  /* the index moves in the record's own commit */
   bool marks;
-  size_t max_record;   /* bytes, encoded */
+  size_t max_record; /* bytes, encoded */
   sj__durability durability;
   int64_t revocation_bound_ms;
 } sj__store_caps;
@@ -216,10 +237,10 @@ typedef struct sj__store_caps {
 typedef struct sj__store_health {
   bool reachable;
   bool writable;
-  int64_t lag_ms;        /* of the slowest replica that answers reads; 0: none */
-  uint64_t used_bytes;   /* 0: not known */
-  uint64_t limit_bytes;  /* 0: none */
-  uint64_t records;      /* estimate; 0: not known */
+  int64_t lag_ms;       /* of the slowest replica that answers reads; 0: none */
+  uint64_t used_bytes;  /* 0: not known */
+  uint64_t limit_bytes; /* 0: none */
+  uint64_t records;     /* estimate; 0: not known */
 } sj__store_health;
 
 /* Change events. `sequence` has no gaps within one subscription; a gap means events were lost. */
@@ -246,7 +267,7 @@ typedef struct sj__port_ops {
 /* First member of every implementation's own structure. */
 struct sj__store {
   const sj__store_ops *ops;
-  const char *scheme; /* "memory" */
+  const char *scheme; /* "memory"; of the innermost store in composites */
   sj__store_caps caps;
 };
 struct sj__port {
@@ -254,6 +275,18 @@ struct sj__port {
   sj__store *store;
   sj__loop *loop;
 };
+
+/*
+ * How a composite that passes a call on sees its completion, without a copy:
+ * push a frame (which the composite owns) and submit the same call below; the
+ * frame's `done` pops it, which puts the caller's back, and calls call->done.
+ */
+struct sj__store_frame {
+  sj__store_done *done; /* the caller's, put aside */
+  sj__store_frame *next;
+};
+void sj__store_frame_push(sj__store_call *call, sj__store_frame *frame, sj__store_done *done);
+sj__store_frame *sj__store_frame_pop(sj__store_call *call);
 
 /* --- Opening -------------------------------------------------------------- */
 
@@ -281,10 +314,13 @@ SJ_MUST_USE sj_status sj__store_attach(sj__store *store, sj__loop *loop, sj__por
 /* Calls that are pending complete first (as SJ_CANCELLED where they can't); then `done`, later. */
 void sj__port_detach(sj__port *port, void (*done)(void *argument), void *argument);
 
+/* Clears the results, then starts the call. `done` and what the operation needs must be set. */
 void sj__store_submit(sj__port *port, sj__store_call *call);
+/* Only for a call that is pending on this port. */
 void sj__store_cancel(sj__port *port, sj__store_call *call);
 void sj__store_subscribe(sj__port *port, sj__subscriber *subscriber);
 void sj__store_unsubscribe(sj__port *port, sj__subscriber *subscriber);
+/* Any thread, no waiting. */
 void sj__store_health_get(sj__store *store, sj__store_health *out);
 
 #endif
