@@ -19,6 +19,11 @@ static inline int kit_setup_uv(void **state) {
   return sj__loop_new((sj__loop **)state) == SJ_OK ? 0 : -1;
 }
 
+static inline int kit_setup_sim(void **state) {
+  kit_is_simulated = true;
+  return sj__loop_sim_new(42, 1767323045678, (sj__loop **)state) == SJ_OK ? 0 : -1;
+}
+
 static inline int kit_teardown(void **state) {
   sj__loop_free(*state, NULL, NULL);
   return live_allocations() == 0 ? 0 : -1;
@@ -55,6 +60,8 @@ static inline void kit_run_for(sj__loop *loop, uint64_t delay_ms) {
 
 #define KIT_UV(test) \
   { #test " (libuv)", test, kit_setup_uv, kit_teardown, NULL }
-#define KIT_BOTH(test) KIT_UV(test)
+#define KIT_SIM(test) \
+  { #test " (simulated)", test, kit_setup_sim, kit_teardown, NULL }
+#define KIT_BOTH(test) KIT_UV(test), KIT_SIM(test)
 
 #endif
