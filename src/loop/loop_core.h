@@ -110,6 +110,9 @@ typedef struct sj__stream_ops {
   void (*shutdown)(sj__stream *stream);
   void (*close)(sj__stream *stream); /* ends with sj__stream_gone */
   sj_status (*peer)(const sj__stream *stream, sj__peer *out);
+  /* Leaves `stream` open on this loop. NULL: not supported. */
+  sj_status (*hand_over)(sj__stream *stream, sj__loop *to, sj__arrived_fn *on_arrived,
+                         void *argument);
 } sj__stream_ops;
 
 typedef struct sj__stream_base {

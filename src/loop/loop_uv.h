@@ -59,6 +59,10 @@ SJ_MUST_USE sj_status sj__uv_stream_new(sj__loop *loop, bool is_unix, sj__uv_str
 SJ_MUST_USE sj_status sj__uv_stream_adopt(sj__loop *loop, bool is_unix, int fd,
                                           sj__uv_stream **out);
 
+/* handover_uv.c; contract at sj__stream_hand_over. */
+sj_status sj__uv_stream_hand_over(sj__stream *stream, sj__loop *to, sj__arrived_fn *on_arrived,
+                                  void *argument);
+
 sj_status sj__uv_listen(sj__loop *loop, const sj__listen_options *options, sj__accept_fn *on_accept,
                         void *data, sj__listener **out, sj_error *error);
 sj_status sj__uv_connect(sj__loop *loop, const char *address, uint64_t timeout_ms,

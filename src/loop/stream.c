@@ -71,6 +71,17 @@ sj_status sj__stream_peer(const sj__stream *stream, sj__peer *out) {
   return open_base(stream)->ops->peer(stream, out);
 }
 
+sj_status sj__stream_hand_over(sj__stream *stream, sj__loop *to, sj__arrived_fn *on_arrived,
+                               void *argument) {
+  sj__stream_base *base = open_base(stream);
+  if (base->ops->hand_over == NULL) return SJ_UNSUPPORTED;
+  sj_status status = base->ops->hand_over(stream, to, on_arrived, argument);
+  if (status != SJ_OK) return status;
+  stream->events = NULL;
+  sj__stream_close(stream);
+  return SJ_OK;
+}
+
 /* --- Listeners ------------------------------------------------------------ */
 
 sj_status sj__listener_open(sj__loop *loop, const sj__listen_options *options,

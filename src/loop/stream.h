@@ -108,6 +108,23 @@ void sj__listener_address(const sj__listener *listener, char out[SJ__ADDRESS_MAX
  */
 void sj__listener_close(sj__listener *listener, void (*done)(void *argument), void *argument);
 
+/* --- Handing on ---------------------------------------------------------- */
+
+typedef void sj__arrived_fn(void *argument, sj__stream *stream);
+
+/*
+ * Gives a connection that was just accepted (nothing read or written yet) to
+ * another loop, which must run on until it has got it: one listener may so feed
+ * the loops of several threads. `on_arrived` is called once, from a turn of
+ * `to`, with the stream that stands for the connection there, or NULL if there
+ * was no memory for it (the connection is closed then). `stream` is gone, and
+ * closes without on_closed. libuv loops only.
+ * SJ_NO_MEMORY, SJ_IO (no descriptor), SJ_UNSUPPORTED (a simulated loop): `stream`
+ * is still the caller's.
+ */
+SJ_MUST_USE sj_status sj__stream_hand_over(sj__stream *stream, sj__loop *to,
+                                           sj__arrived_fn *on_arrived, void *argument);
+
 /* --- Connecting --------------------------------------------------------- */
 
 typedef struct sj__connect sj__connect; /* an attempt under way */

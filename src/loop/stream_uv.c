@@ -221,6 +221,7 @@ static const sj__stream_ops uv_stream_ops = {
     .shutdown = uv_stream_shutdown,
     .close = uv_stream_close,
     .peer = uv_stream_peer,
+    .hand_over = sj__uv_stream_hand_over,
 };
 
 sj_status sj__uv_stream_new(sj__loop *loop, bool is_unix, sj__uv_stream **out) {
