@@ -17,8 +17,8 @@
  * see sj__engine_ready. `metrics` may be NULL and must outlive the sessions.
  */
 SJ_MUST_USE sj_status sj__engine_open(const sj_options *options, sj__store *store,
-                                      sj__keyring *keyring, sj__metrics *metrics,
-                                      sj_sessions **out, sj_error *error);
+                                      sj__keyring *keyring, sj__metrics *metrics, sj_sessions **out,
+                                      sj_error *error);
 
 /* sj_attach for a loop of ours. */
 SJ_MUST_USE sj_status sj__engine_attach(sj_sessions *sessions, sj__loop *loop, sj_worker **out);
@@ -43,7 +43,6 @@ typedef struct sj__audit_event {
   sj_slice subject;
 } sj__audit_event;
 void sj__engine_set_audit(sj_sessions *sessions,
-                          void (*sink)(void *context, const sj__audit_event *event),
-                          void *context);
+                          void (*sink)(void *context, const sj__audit_event *event), void *context);
 
 #endif
