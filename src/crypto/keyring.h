@@ -20,6 +20,7 @@
 #define SJ__KEY_SECRET_SIZE 32
 #define SJ__KEY_FINGERPRINT_SIZE 8
 #define SJ__KEYS_MAX 255
+#define SJ__KEY_SALT "sojourn/1" /* of HKDF-Extract, for every key */
 
 typedef enum sj__key_state {
   SJ__KEY_UNKNOWN, /* not in this keyring */
@@ -38,8 +39,9 @@ typedef struct sj__key {
 typedef struct sj__keyring sj__keyring;
 
 /*
- * Copies the keys. SJ_INVALID: none, more than SJ__KEYS_MAX, a kid twice, or no
- * key that is not retired. SJ_NO_MEMORY. Free with sj__keyring_unref.
+ * Copies the keys. SJ_INVALID: none, more than SJ__KEYS_MAX, kid 0 (it means
+ * "no key" in records), a kid or a secret twice, or no key that is not retired;
+ * `error` names the kid. SJ_NO_MEMORY. Free with sj__keyring_unref.
  */
 SJ_MUST_USE sj_status sj__keyring_new(const sj__key *keys, size_t count, sj__keyring **out,
                                       sj_error *error);
@@ -51,6 +53,7 @@ void sj__keyring_unref(sj__keyring *keyring);       /* any thread; the last one 
 
 size_t sj__keyring_count(const sj__keyring *keyring);
 const sj__key *sj__keyring_at(const sj__keyring *keyring, size_t index); /* by kid, ascending */
+const sj__key *sj__keyring_find(const sj__keyring *keyring, uint8_t kid); /* NULL: unknown */
 sj__key_state sj__keyring_state(const sj__keyring *keyring, uint8_t kid, int64_t now_ms);
 /* The active kid; before any activation has come, the one that comes first. */
 uint8_t sj__keyring_active(const sj__keyring *keyring, int64_t now_ms);

@@ -85,7 +85,8 @@ static bool check_args(sj__request *request) {
 
 sj_status sj__new_identity(sj__request *request) {
   sj_status status = sj__random(request->id, sizeof(request->id));
-  return status == SJ_OK ? sj__session_key(request->id, request->key) : status;
+  if (status == SJ_OK) sj__session_key(request->id, request->key);
+  return status;
 }
 
 int64_t sj__birth_ms(const sj__request *request) {

@@ -11,15 +11,13 @@
 static void write_mark(sj__request *request);
 
 static sj_status mark_value(sj__request *request, uint8_t kid, uint8_t value[SJ__TAG_SIZE]) {
-  /* Subjects have no NUL: the two never meet. */
-  sj_slice client[2] = {{"client", sizeof("client")}, request->subject};
   switch (request->scope) {
     case SJ__MARK_SUBJECT:
       return sj__vault_mac(request->worker->vault, kid, request->now_ms, SJ__PURPOSE_SUBJECT,
                            &request->subject, 1, value);
     case SJ__MARK_CLIENT:
-      return sj__vault_mac(request->worker->vault, kid, request->now_ms, SJ__PURPOSE_SUBJECT,
-                           client, 2, value);
+      return sj__vault_mac(request->worker->vault, kid, request->now_ms, SJ__PURPOSE_CLIENT,
+                           &request->subject, 1, value);
     default:
       return SJ_OK; /* the realm's value is zeros */
   }
