@@ -38,27 +38,28 @@
 #include "base/buffer.h"
 #include "crypto/vault.h"
 
-#define SJ__RECORD_FORMAT 1
+#define SJ__RECORD_FORMAT      1
 #define SJ__RECORD_HEADER_SIZE 160
-#define SJ__WRITE_ID_SIZE 8
-#define SJ__WRITE_IDS 4
+#define SJ__WRITE_ID_SIZE      8
+#define SJ__WRITE_IDS          4
 /* Sealed meta is bounded; the data bound is the store's and the policy's. */
 #define SJ__META_MAX 8192
 
 typedef enum sj__state { SJ__ACTIVE = 1, SJ__ENDED = 2 } sj__state;
 
 typedef enum sj__reason { /* why a session ended */
-  SJ__REASON_NONE = 0,
-  SJ__REASON_SIGNED_OUT = 1,
-  SJ__REASON_SUPERSEDED = 2, /* rotated */
-  SJ__REASON_EXPIRED = 3,
-  SJ__REASON_ADMIN = 4,
-  SJ__REASON_REVOKED = 5,    /* by a mark */
-  SJ__REASON_REPLAYED = 6,
-  SJ__REASON_ROLLED_BACK = 7,
-  SJ__REASON_LIMIT = 8,      /* max_sessions */
-  SJ__REASON_ABANDONED = 9,  /* its creation or rotation was never answered */
-  SJ__REASON_LAST = SJ__REASON_ABANDONED
+                          SJ__REASON_NONE = 0,
+                          SJ__REASON_SIGNED_OUT = 1,
+                          SJ__REASON_SUPERSEDED = 2, /* rotated */
+                          SJ__REASON_EXPIRED = 3,
+                          SJ__REASON_ADMIN = 4,
+                          SJ__REASON_REVOKED = 5, /* by a mark */
+                          SJ__REASON_REPLAYED = 6,
+                          SJ__REASON_ROLLED_BACK = 7,
+                          SJ__REASON_LIMIT = 8, /* max_sessions */
+                          SJ__REASON_ABANDONED =
+                              9, /* its creation or rotation was never answered */
+                          SJ__REASON_LAST = SJ__REASON_ABANDONED
 } sj__reason;
 const char *sj__reason_name(sj__reason reason); /* "signed_out" */
 
@@ -122,6 +123,9 @@ int64_t sj__record_garbage_at_ms(sj_slice bytes, int64_t touch_every_ms);
  */
 SJ_MUST_USE sj_status sj__record_encode(const sj__record *record, sj__buffer *out);
 
+/* The clear part alone; the sizes are those of the record's sealed slices. */
+void sj__record_write_header(const sj__record *record, uint8_t out[SJ__RECORD_HEADER_SIZE]);
+
 /* A tombstone for `key` from what is known: `from` is the stored record or NULL. */
 void sj__record_make_tombstone(sj__record *out, const sj__record *from,
                                const uint8_t key[SJ__KEY_SIZE], const uint8_t realm[8],
@@ -135,9 +139,9 @@ typedef struct sj__meta {
   sj_slice address;
   sj_slice user_agent;
   uint8_t auth_level;
-  sj_slice amr;           /* JSON array of strings, or absent */
-  int64_t auth_at_ms;     /* last change of subject, level or amr; 0: never */
-  sj_slice client;        /* token carrier: client id */
+  sj_slice amr;       /* JSON array of strings, or absent */
+  int64_t auth_at_ms; /* last change of subject, level or amr; 0: never */
+  sj_slice client;    /* token carrier: client id */
   sj_slice scope;
   sj_slice audience;
   int64_t refreshed_at_ms;

@@ -22,7 +22,7 @@ void sj__bytes_append(sj__buffer *out, uint64_t bytes);
 
 /* RFC 3339: any offset, any fraction (cut to ms). SJ_INVALID otherwise. */
 SJ_MUST_USE sj_status sj__rfc3339_parse(sj_slice text, int64_t *out_ms);
-/* Writing is sj__append_rfc3339 (base/log.h). */
+/* Writing is sj__append_rfc3339 (base/text.h). */
 
 /* Percent-encodes all but RFC 3986 2.3's unreserved characters. */
 void sj__percent_encode(sj__buffer *out, sj_slice text);
