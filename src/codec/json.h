@@ -66,6 +66,9 @@ SJ_MUST_USE sj_status sj__json_equal(sj__arena *arena, const sj__json *a, const 
 SJ_MUST_USE sj_status sj__json_merge_patch(sj__arena *arena, sj_slice target, sj_slice patch,
                                            sj__buffer *out, bool *changed, sj_error *error);
 
+/* Appends a name for an error message: escaped, without quotes, cut at 64 bytes. */
+void sj__json_append_name(sj__buffer *out, sj_slice name);
+
 /*
  * The members of an object's text that take the most bytes as compact JSON
  * (name and value), largest first, as "name (1234 bytes), other (99 bytes)": for

@@ -35,7 +35,4 @@ sj__json_member_node *sj__json_members_find(const sj__json_members *members, sj_
 /* How many members or elements a container has; 0 for anything else. */
 size_t sj__json_count(const sj__json *container);
 
-/* Appends a name for an error message: escaped, without quotes, cut at 64 bytes. */
-void sj__json_append_name(sj__buffer *out, sj_slice name);
-
 #endif

@@ -111,7 +111,7 @@ static void append_member(sj__buffer *out, const char *name, sj_slice value) {
 
 void sj__problem_write(const sj__problem *problem, sj__buffer *out) {
   sj_status told = told_as(problem->status);
-  int http = sj__status_http(problem->status);
+  int http = problem->http != 0 ? problem->http : sj__status_http(problem->status);
   sj_slice detail = problem->detail;
   if (detail.data == NULL) {
     detail = sj__slice_text(told != SJ_STATUS_COUNT ? sj_status_text(told) : "internal error");

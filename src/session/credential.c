@@ -1,5 +1,6 @@
 /* From a presented credential to a session's key, and back to what a client is handed. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "codec/cookie.h"
 #include "session/session_private.h"
 
@@ -16,6 +17,13 @@ sj_status sj__present(sj__request *request) {
   memcpy(request->id, request->handle.id, SJ__ID_SIZE);
   sj__session_key(request->id, request->key);
   return SJ_OK;
+}
+
+bool sj__engine_is_ours(sj_worker *worker, sj_slice credential) {
+  sj__handle handle;
+  sj_status status = sj__handle_decode(worker->vault, sj__wall_ms(), credential, &handle);
+  sj__wipe(&handle, sizeof(handle));
+  return status == SJ_OK;
 }
 
 static sj_status write_cookie(sj__request *request, sj_slice value, int64_t max_age_s) {

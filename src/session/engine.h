@@ -31,6 +31,12 @@ const sj_options *sj__engine_options(const sj_sessions *sessions);
 /* "__Host-sojourn" and so on, by the options. Lives as long as the sessions. */
 sj_slice sj__engine_cookie_name(const sj_sessions *sessions);
 sj_sessions *sj__worker_sessions(sj_worker *worker);
+/*
+ * Whether a text is a credential of ours: a handle of any kind whose MAC
+ * verifies under a live key. Says nothing about its session and asks no store.
+ * For telling a foreign Bearer from a second credential (DESIGN.md 3).
+ */
+bool sj__engine_is_ours(sj_worker *worker, sj_slice credential);
 
 /*
  * Audit: every created, rotated, ended, expired, refused and rolled-back

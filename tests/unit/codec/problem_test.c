@@ -84,6 +84,9 @@ static void documents(void **state) {
                  "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
                  "\"code\":\"unavailable\",\"detail\":\"the store cannot answer now\","
                  "\"applied\":\"unknown\"}");
+  assert_written((sj__problem){.status = SJ_LIMITED, .http = 403},
+                 "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,"
+                 "\"code\":\"limited\",\"detail\":\"too many requests\"}");
   assert_written((sj__problem){.status = SJ_BAD_REQUEST, .detail = SJ__SLICE("say \"hi\"\n")},
                  "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
                  "\"code\":\"bad_request\",\"detail\":\"say \\\"hi\\\"\\n\"}");
