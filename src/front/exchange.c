@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/problem.h"
-#include "front/credential.h"
 #include "front/input.h"
+#include "front/presented.h"
 
 /* --- Replies ----------------------------------------------------------------- */
 

@@ -2,9 +2,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "front/credential.h"
 #include "front/exchange.h"
 #include "front/input.h"
+#include "front/presented.h"
 
 /* --- Life ---------------------------------------------------------------------- */
 

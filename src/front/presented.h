@@ -1,6 +1,6 @@
 /* What a request presents: the client's credential and the API key. Pure. */
-#ifndef SJ_FRONT_CREDENTIAL_H
-#define SJ_FRONT_CREDENTIAL_H
+#ifndef SJ_FRONT_PRESENTED_H
+#define SJ_FRONT_PRESENTED_H
 
 #include "front/front.h"
 

@@ -1,4 +1,4 @@
-#include "front/credential.h"
+#include "front/presented.h"
 
 #include "codec/cookie.h"
 
