@@ -8,6 +8,7 @@ static const struct {
   sj__store_opener *open;
 } stores[] = {
     {"memory", sj__memory_open},
+    {"lmdb", sj__lmdb_open},
 };
 
 static const struct {
