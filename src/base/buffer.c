@@ -86,6 +86,18 @@ void sj__buffer_appendf(sj__buffer *buffer, const char *format, ...) {
   va_end(args);
 }
 
+/* vsnprintf writes a NUL too, which `max` does not count: hence the way round. */
+static void append_long(sj__buffer *buffer, size_t size, const char *format, va_list args) {
+  char *text = sj__malloc(size + 1);
+  if (text == NULL) {
+    if (buffer->status == SJ_OK) buffer->status = SJ_NO_MEMORY;
+    return;
+  }
+  vsnprintf(text, size + 1, format, args);
+  sj__buffer_append(buffer, text, size);
+  sj__free_secret(text, size + 1);
+}
+
 void sj__buffer_appendv(sj__buffer *buffer, const char *format, va_list args) {
   char text[256];
   va_list again;
@@ -94,16 +106,8 @@ void sj__buffer_appendv(sj__buffer *buffer, const char *format, va_list args) {
   SJ__REQUIRE(size >= 0);
   if ((size_t)size < sizeof(text)) {
     sj__buffer_append(buffer, text, (size_t)size);
-  } else if ((size_t)size <= SIZE_MAX - 1) {
-    /* vsnprintf writes a NUL too, which `max` does not count. */
-    char *whole = sj__malloc((size_t)size + 1);
-    if (whole != NULL) {
-      vsnprintf(whole, (size_t)size + 1, format, again);
-      sj__buffer_append(buffer, whole, (size_t)size);
-      sj__free_secret(whole, (size_t)size + 1);
-    } else if (buffer->status == SJ_OK) {
-      buffer->status = SJ_NO_MEMORY;
-    }
+  } else {
+    append_long(buffer, (size_t)size, format, again);
   }
   sj__wipe(text, sizeof(text));
   va_end(again);

@@ -523,6 +523,49 @@ static void short_memory_fails_cleanly(void **state) {
   }
 }
 
+/* What can't be kept for later is an error, after which nothing more is written. */
+static void a_queue_without_memory_breaks_the_stream(void **state) {
+  pair self;
+  make_pair(&self, *state);
+  sj__stream_read_stop(self.server.stream);
+  char *pattern = make_pattern(LARGE);
+  sj_slice all = sj__slice(pattern, LARGE);
+  bool queued = true;
+  fail_allocations_from(0);
+  sj_status status = sj__stream_write(self.client.stream, &all, 1, &queued);
+  fail_no_allocations();
+  assert_int_equal(status, SJ_NO_MEMORY);
+  assert_false(queued);
+  assert_int_equal(sj__stream_write(self.client.stream, &all, 1, NULL), SJ_IO);
+  kit_run_for(*state, 5);
+  assert_int_equal(self.client.drained, 0);
+  sj__free(pattern);
+  drop_pair(&self);
+}
+
+/* Without memory for its stream a connection is closed, and the next one is accepted. */
+static void short_memory_while_accepting_closes_that_connection(void **state) {
+  pair self = {.loop = *state};
+  const sj__listen_options options = {.address = "127.0.0.1:0"};
+  assert_ok(sj__listener_open(*state, &options, on_accept, &self, &self.listener, NULL));
+  sj__listener_address(self.listener, self.address);
+  self.accepts = 0;
+  assert_ok(sj__connect_start(*state, self.address, 5000, on_connect, &self, &self.attempt));
+  self.client.stop_on_end = true;
+  fail_one_allocation(0);
+  kit_run(*state);
+  assert_false(fail_no_allocations());
+  assert_int_equal(self.accepts, 0);
+  assert_int_equal(self.client.ends, 1);
+  drop(&self.client);
+  self.client = (side){.closed = 1};
+  self.connects = 0;
+  assert_ok(sj__connect_start(*state, self.address, 5000, on_connect, &self, &self.attempt));
+  kit_run(*state);
+  assert_int_equal(self.accepts, 1);
+  drop_pair(&self);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       KIT_BOTH(echoes_over_ipv4),
@@ -545,6 +588,8 @@ int main(void) {
       KIT_BOTH(a_stream_may_be_closed_by_its_own_read),
       KIT_BOTH(freeing_a_loop_waits_for_what_closes),
       KIT_BOTH(short_memory_fails_cleanly),
+      KIT_BOTH(a_queue_without_memory_breaks_the_stream),
+      KIT_UV(short_memory_while_accepting_closes_that_connection),
   };
   install_failing_allocator();
   return cmocka_run_group_tests_name("unit/loop/stream", tests, NULL, NULL);
