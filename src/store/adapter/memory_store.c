@@ -37,7 +37,6 @@ typedef struct memory_port {
   void (*done)(void *argument);
   void *argument;
   sj__buffer page; /* what results point into, until the next call is carried out */
-  sj__buffer tombstone;
   sj_slice items[PAGE_ITEMS];
 } memory_port;
 
@@ -140,11 +139,10 @@ static sj_status do_touch(memory_port *port, sj__store_call *call) {
 
 static sj_status keep_tombstone(memory_port *port, sj__memory_item *item,
                                 const sj__record *tombstone) {
-  sj__buffer_reset(&port->tombstone);
-  sj_status status = sj__record_encode(tombstone, &port->tombstone);
-  if (status != SJ_OK) return SJ_UNAVAILABLE;
+  uint8_t bytes[SJ__RECORD_HEADER_SIZE]; /* all of it: a tombstone has no sealed parts */
+  sj__record_write_header(tombstone, bytes);
   return sj__memory_store_record(&port->store->table, item, tombstone,
-                                 sj__buffer_slice(&port->tombstone), true);
+                                 sj__slice(bytes, sizeof(bytes)), true);
 }
 
 static sj_status prolong(memory_port *port, sj__memory_item *item, sj__record *stored,
@@ -309,7 +307,6 @@ static void memory_unsubscribe(sj__port *base, sj__subscriber *subscriber) {
 
 static void free_port(memory_port *port) {
   sj__buffer_release(&port->page);
-  sj__buffer_release(&port->tombstone);
   sj__free(port);
 }
 
@@ -353,10 +350,7 @@ static sj_status memory_attach(sj__store *base, sj__loop *loop, sj__port **out) 
   port->store = store;
   port->detached.fn = on_detached;
   sj__buffer_init(&port->page, 0);
-  sj__buffer_init(&port->tombstone, 0);
-  /* So that ending a session never has to allocate. */
-  bool has_memory = sj__buffer_reserve(&port->tombstone, SJ__RECORD_HEADER_SIZE) != NULL;
-  if (!has_memory || sj__event_channel_open(&store->hub, loop, &port->channel) != SJ_OK) {
+  if (sj__event_channel_open(&store->hub, loop, &port->channel) != SJ_OK) {
     free_port(port);
     return SJ_NO_MEMORY;
   }

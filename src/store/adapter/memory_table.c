@@ -3,19 +3,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "codec/bytes.h"
 
 /* Records whose garbage time had moved that a sweep puts in place for one that it may remove. */
 #define MOVES_PER_REMOVAL 8u
 
-/* Big-endian, so that memcmp orders as numbers do. Times are never negative. */
-static void put_u64(uint8_t out[8], uint64_t value) {
-  for (int i = 7; i >= 0; i--, value >>= 8) out[i] = (uint8_t)value;
-}
-
-static int64_t get_time(const uint8_t in[8]) {
-  uint64_t value = 0;
-  for (int i = 0; i < 8; i++) value = value << 8 | in[i];
-  return (int64_t)value;
+/* Big-endian, as sj__put_u64 writes, memcmp orders as numbers do. Times are never negative. */
+static int64_t get_time(const uint8_t *key) {
+  return (int64_t)sj__get_u64(key);
 }
 
 sj_status sj__memory_table_init(sj__memory_table *table, size_t limit, int64_t touch_every_ms) {
@@ -63,7 +58,7 @@ static int64_t garbage_at(const sj__memory_table *table, const sj__memory_item *
 
 static void place_by_garbage(sj__memory_table *table, sj__memory_item *item, bool is_placed) {
   if (is_placed) sj__key_tree_remove(&table->by_garbage, &item->by_garbage);
-  put_u64(item->garbage_key, (uint64_t)garbage_at(table, item));
+  sj__put_u64(item->garbage_key, (uint64_t)garbage_at(table, item));
   memcpy(item->garbage_key + 8, item->key, SJ__KEY_SIZE);
   sj__key_tree_insert(&table->by_garbage, &item->by_garbage);
 }
@@ -81,7 +76,7 @@ static void place_by_subject(sj__memory_table *table, sj__memory_item *item,
   bool listed = record->state == SJ__ACTIVE && record->has_subject;
   uint8_t place[SJ__SUBJECT_KEY_SIZE];
   memcpy(place, record->subject_tag, SJ__TAG_SIZE);
-  put_u64(place + SJ__TAG_SIZE, (uint64_t)record->created_at_ms);
+  sj__put_u64(place + SJ__TAG_SIZE, (uint64_t)record->created_at_ms);
   memcpy(place + SJ__TAG_SIZE + 8, item->key, SJ__KEY_SIZE);
   if (item->is_listed && listed && memcmp(place, item->subject_key, sizeof(place)) == 0) return;
   if (item->is_listed) sj__key_tree_remove(&table->by_subject, &item->by_subject);
@@ -191,8 +186,8 @@ sj_status sj__memory_add_mark(sj__memory_table *table, sj_slice bytes) {
     sj__free(mark);
     return SJ_FULL;
   }
-  put_u64(mark->sequence, ++table->mark_sequence);
-  put_u64(mark->garbage_key, (uint64_t)sj__mark_until_ms(bytes));
+  sj__put_u64(mark->sequence, ++table->mark_sequence);
+  sj__put_u64(mark->garbage_key, (uint64_t)sj__mark_until_ms(bytes));
   memcpy(mark->garbage_key + 8, mark->sequence, 8);
   sj__key_tree_insert(&table->marks_by_sequence, &mark->by_sequence);
   sj__key_tree_insert(&table->marks_by_garbage, &mark->by_garbage);
