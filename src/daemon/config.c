@@ -10,6 +10,7 @@
 #include "daemon/config_rules.h"
 #include "daemon/config_table.h"
 #include "loop/file.h"
+#include "loop/state_folder.h"
 
 #define PREFIX       "SOJOURN__"
 #define WARNINGS_MAX 32u
@@ -228,25 +229,14 @@ static sj_status load_environment(sj__config *config, const char *const *environ
 
 /* --- What follows from the state folder ---------------------------------------------- */
 
-static const char *variable_in(const char *const *environment, const char *name) {
-  size_t size = strlen(name);
-  for (; environment != NULL && *environment != NULL; environment++) {
-    if (strncmp(*environment, name, size) == 0 && (*environment)[size] == '=') {
-      const char *value = *environment + size + 1;
-      if (*value != '\0') return value;
-    }
-  }
-  return NULL;
-}
-
-/* XDG Base Directory Specification 0.8: $XDG_STATE_HOME, else ~/.local/state; relative ones don't
- * count. */
 static const char *default_state(sj__arena *arena, const char *const *environment) {
-  if (geteuid() == 0) return "/var/lib/sojourn";
-  const char *xdg = variable_in(environment, "XDG_STATE_HOME");
-  if (xdg != NULL && xdg[0] == '/') return sj__arena_printf(arena, "%s/sojourn", xdg);
-  const char *home = variable_in(environment, "HOME");
-  return sj__arena_printf(arena, "%s/.local/state/sojourn", home != NULL ? home : "");
+  sj__buffer path;
+  sj__buffer_init(&path, 0);
+  sj__state_folder_append(environment, &path);
+  const char *state = NULL;
+  if (sj__buffer_status(&path) == SJ_OK) state = sj__arena_dup(arena, sj__buffer_slice(&path)).data;
+  sj__buffer_release(&path);
+  return state;
 }
 
 /* A relative path would mean something else after a change of folder, and nothing in a log. */
