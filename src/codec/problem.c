@@ -75,31 +75,37 @@ const char *sj__problem_code(sj_status status) {
 }
 
 const char *sj__http_phrase(int http) {
-  static const struct {
-    int http;
-    const char *phrase;
-  } phrases[] = {
-      {200, "OK"},
-      {201, "Created"},
-      {204, "No Content"},
-      {400, "Bad Request"},
-      {401, "Unauthorized"},
-      {403, "Forbidden"},
-      {404, "Not Found"},
-      {405, "Method Not Allowed"},
-      {409, "Conflict"},
-      {412, "Precondition Failed"},
-      {413, "Content Too Large"},
-      {415, "Unsupported Media Type"},
-      {429, "Too Many Requests"},
-      {500, "Internal Server Error"},
-      {503, "Service Unavailable"},
-      {507, "Insufficient Storage"},
-  };
-  for (size_t i = 0; i < SJ__COUNT_OF(phrases); i++) {
-    if (phrases[i].http == http) return phrases[i].phrase;
+  switch (http) {
+#define PHRASE(status, phrase) \
+  case status:                 \
+    return phrase
+    PHRASE(200, "OK");
+    PHRASE(201, "Created");
+    PHRASE(204, "No Content");
+    PHRASE(304, "Not Modified");
+    PHRASE(400, "Bad Request");
+    PHRASE(401, "Unauthorized");
+    PHRASE(403, "Forbidden");
+    PHRASE(404, "Not Found");
+    PHRASE(405, "Method Not Allowed");
+    PHRASE(408, "Request Timeout");
+    PHRASE(409, "Conflict");
+    PHRASE(412, "Precondition Failed");
+    PHRASE(413, "Content Too Large");
+    PHRASE(414, "URI Too Long");
+    PHRASE(415, "Unsupported Media Type");
+    PHRASE(417, "Expectation Failed");
+    PHRASE(429, "Too Many Requests");
+    PHRASE(431, "Request Header Fields Too Large");
+    PHRASE(500, "Internal Server Error");
+    PHRASE(501, "Not Implemented");
+    PHRASE(503, "Service Unavailable");
+    PHRASE(505, "HTTP Version Not Supported");
+    PHRASE(507, "Insufficient Storage");
+#undef PHRASE
+    default:
+      return "Unknown";
   }
-  return "Unknown";
 }
 
 static void append_member(sj__buffer *out, const char *name, sj_slice value) {

@@ -7,9 +7,9 @@
 
 typedef struct sj__problem {
   sj_status status;
-  sj_slice detail;      /* absent: sj_status_text */
-  const char *applied;  /* "no" or "unknown" with 503; NULL otherwise */
-  int http;             /* 0: sj__status_http(status); else this instead, as /check needs */
+  sj_slice detail;     /* absent: sj_status_text */
+  const char *applied; /* "no" or "unknown" with 503; NULL otherwise */
+  int http; /* the HTTP status where a protocol asks for its own (408, 431); 0: the status's */
 } sj__problem;
 
 /*

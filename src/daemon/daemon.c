@@ -83,6 +83,8 @@ static sj_status add_metrics(running_daemon *self) {
   if (service->metrics == NULL) return SJ_NO_MEMORY;
   sj_status status = sj__process_metrics_init(&service->process, service->metrics);
   if (status != SJ_OK) return status;
+  status = sj__http_metrics_init(&service->http_metrics, service->metrics);
+  if (status != SJ_OK) return status;
   service->front_metrics = sj__front_metrics_new(service->metrics);
   return service->front_metrics != NULL ? SJ_OK : SJ_NO_MEMORY;
 }

@@ -133,7 +133,7 @@ static sj_status start_front(sj__daemon_worker *worker) {
 static sj_status start_http(sj__daemon_worker *worker) {
   const sj__config *config = worker->service->config;
   sj__http_server_options options = {
-      .handler = handle, .context = worker, .metrics = worker->service->metrics};
+      .handler = handle, .context = worker, .metrics = &worker->service->http_metrics};
   sj__http_limits_init(&options.limits);
   options.limits.head_max = (size_t)config->http_head_max;
   options.limits.body_max = (size_t)config->http_body_max;

@@ -26,6 +26,7 @@ typedef struct sj__service {
   sj_sessions *sessions;
   sj__metrics *metrics;
   sj__front_metrics *front_metrics;
+  sj__http_metrics http_metrics;
   sj__process_metrics process;
   sj__front_listener fronts[SJ__LISTENERS_MAX];       /* by configured listener */
   char addresses[SJ__LISTENERS_MAX][SJ__ADDRESS_MAX]; /* with the ports that were chosen */

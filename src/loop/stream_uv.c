@@ -80,14 +80,21 @@ static void advance(remainder *rest, size_t size) {
   rest->offset += size;
 }
 
+/* send costs the kernel less than sendmsg, and one slice is the usual case. */
+static ssize_t send_vectors(int fd, struct iovec *vectors, int count) {
+  int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (count == 1) return send(fd, vectors[0].iov_base, vectors[0].iov_len, flags);
+  struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
+  return sendmsg(fd, &message, flags);
+}
+
 /* Straight to the kernel: no request, no copy. SJ_OK with a remainder: it takes no more now. */
 static sj_status write_now(int fd, remainder *rest) {
   struct iovec vectors[VECTORS_MAX];
   int used;
   size_t total;
   while ((total = fill_vectors(rest, vectors, &used)) > 0) {
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)used};
-    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send_vectors(fd, vectors, used);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) return errno == EAGAIN || errno == ENOBUFS ? SJ_OK : SJ_IO;
     advance(rest, (size_t)sent);
