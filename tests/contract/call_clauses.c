@@ -176,6 +176,7 @@ static void detach_waits_for_calls(seat *s) {
     all.calls[i]->port = port;
     start(all.calls[i]);
   }
+  s->second = NULL; /* detached here, to see when */
   sj__port_detach(port, on_ending, &all);
   EXPECT(!all.is_detached);
   EXPECT(seat_until(s, &all.is_detached));

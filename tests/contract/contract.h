@@ -81,6 +81,7 @@ struct seat {
   sj__store *store;
   sj__loop *loop;
   sj__port *port;
+  sj__port *second; /* NULL: none */
   sj__arena arena;
   int64_t now_ms; /* the engine's */
   unsigned index; /* in a race */
@@ -97,7 +98,7 @@ struct seat {
 bool seat_open(seat *s, suite *of, sj__store *store);
 /* Waits for everything that is under way, detaches, frees. */
 void seat_close(seat *s);
-/* A second port on the same loop. */
+/* A second port on the same loop; one at a time. Detached with the seat at the latest. */
 sj__port *seat_second_port(seat *s);
 void seat_detach_port(seat *s, sj__port *port);
 /* Runs the loop for that long. */
@@ -195,6 +196,11 @@ key16 create(seat *s, const uint8_t *tag);
 
 /* A mark that only this one is, good until `until_ms`. */
 sj_slice new_mark(seat *s, int64_t until_ms);
+
+/* Of an encoded record; 0 where there is none. */
+uint64_t version_of(sj_slice record);
+int64_t last_seen_of(sj_slice record);
+sj__state state_of(sj_slice record);
 
 /* Whether items hold the record of `key`. */
 bool has_key(const op *listing, const uint8_t *key);

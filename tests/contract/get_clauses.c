@@ -44,10 +44,10 @@ static void at_least(seat *s) {
   for (uint64_t wanted = 0; wanted <= 3; wanted++) {
     op *read = run(op_get(s, key.bytes, wanted, SJ__AUTHORITY));
     EXPECT_STATUS(read, SJ_OK);
-    EXPECT(sj__record_version(read->record) == 3);
+    EXPECT(version_of(read->record) == 3);
     read = run(op_get(s, key.bytes, wanted, SJ__CHEAP));
     EXPECT_STATUS(read, SJ_OK);
-    EXPECT(sj__record_version(read->record) >= wanted);
+    EXPECT(version_of(read->record) >= wanted);
   }
 }
 
@@ -57,7 +57,7 @@ static void behind(seat *s) {
   for (size_t i = 0; i < SJ__COUNT_OF(modes); i++) {
     op *read = run(op_get(s, key.bytes, 4, modes[i]));
     EXPECT_STATUS(read, SJ_BEHIND);
-    EXPECT(read->record.size > 0 && sj__record_version(read->record) == 3);
+    EXPECT(read->record.size > 0 && version_of(read->record) == 3);
     EXPECT_STATUS(run(op_get(s, key.bytes, UINT64_MAX, modes[i])), SJ_BEHIND);
   }
 }
@@ -90,7 +90,7 @@ static void reads_your_writes(seat *s) {
     EXPECT_STATUS(put(s, encode(s, &record, 64), record.version - 1), SJ_OK);
     op *read = run(op_get(s, key.bytes, record.version, SJ__CHEAP));
     EXPECT_STATUS(read, SJ_OK);
-    EXPECT(sj__record_version(read->record) >= record.version);
+    EXPECT(version_of(read->record) >= record.version);
     next_version(s, &record);
   }
 }
@@ -100,10 +100,10 @@ static void tombstone(seat *s) {
   EXPECT_STATUS(end(s, key.bytes), SJ_OK);
   op *read = get(s, key.bytes);
   EXPECT_STATUS(read, SJ_OK);
-  EXPECT(sj__record_state(read->record) == SJ__ENDED);
+  EXPECT(state_of(read->record) == SJ__ENDED);
   read = run(op_get(s, key.bytes, 99, SJ__AUTHORITY)); /* ended outranks behind */
   EXPECT_STATUS(read, SJ_OK);
-  EXPECT(sj__record_state(read->record) == SJ__ENDED);
+  EXPECT(state_of(read->record) == SJ__ENDED);
 }
 
 /* Whatever bytes a key is made of, it is a key of its own. */

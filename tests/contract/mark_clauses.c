@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "contract.h"
 
 #define DAY_MS 86400000ll
@@ -80,20 +78,6 @@ static void is_idempotent(seat *s) {
   EXPECT(same(page->items[0], mark));
 }
 
-static void differ_by_every_byte(seat *s) {
-  sj__cursor from = end_of_marks(s);
-  sj_slice mark = new_mark(s, s->now_ms + DAY_MS);
-  EXPECT_STATUS(run(op_mark(s, mark)), SJ_OK);
-  static const size_t places[] = {4, 19, 20, 27, 28, 43, 67};
-  for (size_t i = 0; i < SJ__COUNT_OF(places); i++) {
-    uint8_t other[SJ__MARK_SIZE];
-    memcpy(other, mark.data, sizeof(other));
-    other[places[i]] ^= 1;
-    EXPECT_STATUS(run(op_mark(s, sj__slice(other, sizeof(other)))), SJ_OK);
-  }
-  EXPECT(run(op_marks(s, &from, 100))->item_count == 1 + SJ__COUNT_OF(places));
-}
-
 static void wrong_size_is_misuse(seat *s) {
   sj_slice mark = new_mark(s, s->now_ms + DAY_MS);
   EXPECT_STATUS(run(op_mark(s, sj__slice(mark.data, mark.size - 1))), SJ_MISUSE);
@@ -106,7 +90,6 @@ const clause mark_clauses[] = {
     {"marks.tail", tail, NEEDS_MARKS},
     {"marks.tail_of_nothing", tail_of_nothing, NEEDS_MARKS},
     {"marks.is_idempotent", is_idempotent, NEEDS_MARKS},
-    {"marks.differ_by_every_byte", differ_by_every_byte, NEEDS_MARKS},
     {"marks.wrong_size_is_misuse", wrong_size_is_misuse, NEEDS_MARKS},
     {NULL, NULL, 0},
 };

@@ -9,7 +9,7 @@ static void creates_any_version(seat *s) {
     sj__record record = new_record(s, key.bytes, NULL);
     record.version = versions[i];
     EXPECT_STATUS(put(s, encode(s, &record, 64), 0), SJ_OK);
-    EXPECT(sj__record_version(get(s, key.bytes)->record) == versions[i]);
+    EXPECT(version_of(get(s, key.bytes)->record) == versions[i]);
   }
 }
 
@@ -134,14 +134,14 @@ static void keeps_greater_last_seen(seat *s) {
   int64_t touched_ms = s->now_ms;
   for (unsigned round = 0; round < 20 && touched_ms == s->now_ms; round++) { /* may be lost */
     run(op_touch(s, key.bytes, s->now_ms + 70000));
-    touched_ms = sj__record_last_seen_ms(get(s, key.bytes)->record);
+    touched_ms = last_seen_of(get(s, key.bytes)->record);
   }
   EXPECT(touched_ms == s->now_ms + 70000);
   next_version(s, &record); /* made from what was read before the touch */
   sj_slice bytes = encode(s, &record, 64);
   EXPECT_STATUS(put(s, bytes, 1), SJ_OK);
   op *read = get(s, key.bytes);
-  EXPECT(sj__record_last_seen_ms(read->record) == s->now_ms + 70000);
+  EXPECT(last_seen_of(read->record) == s->now_ms + 70000);
   EXPECT(same_but_last_seen(read->record, bytes));
 }
 
@@ -152,7 +152,7 @@ static void raises_last_seen(seat *s) {
   next_version(s, &record);
   record.last_seen_ms += 5000;
   EXPECT_STATUS(put(s, encode(s, &record, 64), 1), SJ_OK);
-  EXPECT(sj__record_last_seen_ms(get(s, key.bytes)->record) == s->now_ms + 5000);
+  EXPECT(last_seen_of(get(s, key.bytes)->record) == s->now_ms + 5000);
 }
 
 static void max_record(seat *s) {
@@ -235,7 +235,7 @@ static void full_spares_the_rest(seat *s) {
   /* What a sign-out needs goes on, for known and unknown keys, and marks. */
   EXPECT_STATUS(end(s, first.bytes), SJ_OK);
   for (unsigned i = 0; i < 20; i++) EXPECT_STATUS(end(s, random_key(s).bytes), SJ_OK);
-  EXPECT(sj__record_state(get(s, first.bytes)->record) == SJ__ENDED);
+  EXPECT(state_of(get(s, first.bytes)->record) == SJ__ENDED);
   if (s->store->caps.marks) EXPECT_STATUS(run(op_mark(s, new_mark(s, s->now_ms + 1000))), SJ_OK);
 }
 

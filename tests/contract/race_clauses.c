@@ -1,10 +1,22 @@
 /* Several ports on threads of their own, at once. */
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "contract.h"
 
 #define RACERS 4
+/* Of one write in a loop; a store that makes it longer never comes to an end. */
+#define TRIES_MAX 100000
+
+/*
+ * Brings the racers together before each round, so that they do collide. One
+ * that has failed doesn't come: the others go on without it.
+ */
+static void meet(_Atomic unsigned *arrived) {
+  atomic_fetch_add(arrived, 1);
+  for (unsigned i = 0; i < 2000 && atomic_load(arrived) % RACERS != 0; i++) (void)sched_yield();
+}
 
 /* --- Compare-and-swap ------------------------------------------------------------- */
 
@@ -14,6 +26,7 @@ typedef struct duel {
   unsigned rounds;
   uint64_t expected;
   key16 keys[ROUNDS_MAX];
+  _Atomic unsigned arrived[ROUNDS_MAX];
   _Atomic unsigned wins[ROUNDS_MAX];
   uint8_t winners[ROUNDS_MAX][SJ__WRITE_ID_SIZE]; /* the only winner writes its own */
 } duel;
@@ -23,13 +36,14 @@ static void fight(seat *s) {
   for (unsigned i = 0; i < self->rounds; i++) {
     sj__record record = new_record(s, self->keys[i].bytes, NULL);
     record.version = self->expected + 1;
+    meet(&self->arrived[i]);
     op *write = put(s, encode(s, &record, 64), self->expected);
     if (write->status == SJ_OK) {
       memcpy(self->winners[i], record.write_ids[0], SJ__WRITE_ID_SIZE);
       atomic_fetch_add(&self->wins[i], 1);
     } else {
       EXPECT_STATUS(write, SJ_CONFLICT);
-      EXPECT(sj__record_version(write->record) == self->expected + 1);
+      EXPECT(version_of(write->record) == self->expected + 1);
     }
   }
 }
@@ -77,8 +91,10 @@ typedef struct counting {
 static void increment(seat *s) {
   counting *self = s->shared;
   sj_slice stored = get(s, self->key.bytes)->record;
+  unsigned tries = 0;
   for (unsigned done = 0; done < self->increments;) {
     sj__record record;
+    EXPECT(tries++ < TRIES_MAX);
     EXPECT(sj__record_parse(stored, &record) == SJ_OK);
     record.generation++;
     next_version(s, &record);
@@ -106,6 +122,7 @@ static void no_update_is_lost(seat *s) {
 typedef struct ending {
   unsigned rounds;
   key16 keys[ROUNDS_MAX];
+  _Atomic unsigned arrived[ROUNDS_MAX];
   _Atomic bool acknowledged[ROUNDS_MAX];
   _Atomic uint64_t counted;
 } ending;
@@ -116,33 +133,45 @@ static void fill(seat *s, ending *self, unsigned each) {
   for (unsigned i = 0; i < self->rounds; i++) self->keys[i] = create(s, NULL);
 }
 
-/* The first racer ends each session; the others write and touch it until it is ended. */
+static void end_each(seat *s, ending *self) {
+  for (unsigned i = 0; i < self->rounds; i++) {
+    meet(&self->arrived[i]);
+    EXPECT_STATUS(end(s, self->keys[i].bytes), SJ_OK);
+    atomic_store(&self->acknowledged[i], true);
+  }
+}
+
+/* Writes, touches and reads one session until it is ended. */
+static void write_until_ended(seat *s, const uint8_t *key, const _Atomic bool *acknowledged) {
+  uint64_t version = 1;
+  bool is_ended = false;
+  for (unsigned tries = 0; !is_ended; tries++) {
+    bool was_acknowledged = atomic_load(acknowledged);
+    sj__record record = new_record(s, key, NULL);
+    record.version = version + 1;
+    EXPECT(tries < TRIES_MAX);
+    op *write = put(s, encode(s, &record, 64), version);
+    EXPECT(write->status != SJ_OK || !was_acknowledged);
+    EXPECT_STATUS(run(op_touch(s, key, s->now_ms + 1000 + tries)), SJ_OK);
+    if (write->status == SJ_CONFLICT) version = version_of(write->record);
+    if (write->status == SJ_OK) version++;
+    is_ended = write->status == SJ_ENDED;
+    op *read = get(s, key);
+    EXPECT_STATUS(read, SJ_OK);
+    bool is_active = state_of(read->record) == SJ__ACTIVE;
+    EXPECT(!is_active || !(was_acknowledged || is_ended));
+  }
+}
+
 static void end_or_write(seat *s) {
   ending *self = s->shared;
-  for (unsigned i = 0; i < self->rounds; i++) {
-    const uint8_t *key = self->keys[i].bytes;
-    if (s->index == 0) {
-      EXPECT_STATUS(end(s, key), SJ_OK);
-      atomic_store(&self->acknowledged[i], true);
-      continue;
-    }
-    uint64_t version = 1;
-    for (bool is_ended = false; !is_ended;) {
-      bool was_acknowledged = atomic_load(&self->acknowledged[i]);
-      sj__record record = new_record(s, key, NULL);
-      record.version = version + 1;
-      op *write = put(s, encode(s, &record, 64), version);
-      op *touch = run(op_touch(s, key, s->now_ms + 1000 + version));
-      EXPECT_STATUS(touch, SJ_OK);
-      EXPECT(write->status != SJ_OK || !was_acknowledged);
-      if (write->status == SJ_CONFLICT) version = sj__record_version(write->record);
-      if (write->status == SJ_OK) version++;
-      is_ended = write->status == SJ_ENDED;
-      op *read = get(s, key);
-      EXPECT_STATUS(read, SJ_OK);
-      bool is_active = sj__record_state(read->record) == SJ__ACTIVE;
-      EXPECT(!is_active || !(was_acknowledged || is_ended));
-    }
+  if (s->index == 0) {
+    end_each(s, self);
+    return;
+  }
+  for (unsigned i = 0; i < self->rounds && !s->has_failed; i++) {
+    meet(&self->arrived[i]);
+    write_until_ended(s, self->keys[i].bytes, &self->acknowledged[i]);
   }
 }
 
@@ -151,7 +180,7 @@ static void end_beats_every_write(seat *s) {
   fill(s, &self, 10);
   race(s, RACERS, end_or_write, &self);
   for (unsigned i = 0; i < self.rounds; i++) {
-    EXPECT(sj__record_state(get(s, self.keys[i].bytes)->record) == SJ__ENDED);
+    EXPECT(state_of(get(s, self.keys[i].bytes)->record) == SJ__ENDED);
   }
 }
 
@@ -177,15 +206,15 @@ static void end_counts_once(seat *s) {
 typedef struct turning {
   unsigned rotations;
   key16 tag;
+  key16 first[RACERS];       /* every family's, made before the race */
   _Atomic unsigned rotating; /* racers that still do */
   _Atomic uint64_t ended;    /* how many of `dead` count */
-  key16 dead[RACERS * ROUNDS_MAX];
+  key16 dead[ROUNDS_MAX];
 } turning;
 
 /* A successor first, then the old one's tombstone, as a rotation does. */
-static void rotate(seat *s) {
-  turning *self = s->shared;
-  key16 key = create(s, self->tag.bytes);
+static void rotate(seat *s, turning *self) {
+  key16 key = self->first[s->index];
   for (unsigned i = 0; i < self->rotations; i++) {
     key16 successor = create(s, self->tag.bytes);
     sj__record record = new_record(s, key.bytes, self->tag.bytes);
@@ -195,15 +224,14 @@ static void rotate(seat *s) {
   }
 }
 
-static void list_all(seat *s) {
-  turning *self = s->shared;
+static void list_all(seat *s, turning *self) {
   while (atomic_load(&self->rotating) > 0) {
     op *listed = run(op_list(s, self->tag.bytes, NULL, 100));
     EXPECT_STATUS(listed, SJ_OK);
     EXPECT(listed->item_count >= RACERS - 1); /* never a moment without each family */
     EXPECT(listed->item_count <= 2 * (RACERS - 1));
     for (size_t i = 0; i < listed->item_count; i++) {
-      EXPECT(sj__record_state(listed->items[i]) == SJ__ACTIVE);
+      EXPECT(state_of(listed->items[i]) == SJ__ACTIVE);
     }
   }
 }
@@ -211,52 +239,38 @@ static void list_all(seat *s) {
 static void rotate_or_list(seat *s) {
   turning *self = s->shared;
   if (s->index == 0) {
-    list_all(s);
+    list_all(s, self);
   } else {
-    rotate(s);
+    rotate(s, self);
     atomic_fetch_sub(&self->rotating, 1);
   }
 }
 
-static void seed_families(seat *s, turning *self) {
+static void prepare_turning(seat *s, turning *self) {
   memset(self, 0, sizeof(*self));
   self->rotations = rounds(s, 20);
   self->tag = random_key(s);
   self->rotating = RACERS - 1;
 }
 
-/* Waits until every family has begun, so that the lister may count on them. */
-static void rotate_after_all_began(seat *s) {
-  turning *self = s->shared;
-  if (s->index != 0) {
-    rotate_or_list(s);
-    return;
-  }
-  while (run(op_list(s, self->tag.bytes, NULL, 100))->item_count < RACERS - 1 &&
-         atomic_load(&self->rotating) > 0) {
-    EXPECT(!s->has_failed);
-  }
-  list_all(s);
-}
-
 static void list_misses_no_rotating_session(seat *s) {
   static turning self;
-  seed_families(s, &self);
-  race(s, RACERS, rotate_after_all_began, &self);
+  prepare_turning(s, &self);
+  for (unsigned i = 1; i < RACERS; i++) self.first[i] = create(s, self.tag.bytes);
+  race(s, RACERS, rotate_or_list, &self);
 }
 
-static void end_or_list(seat *s) {
-  turning *self = s->shared;
-  if (s->index != 0) {
-    for (unsigned i = 0; i < self->rotations; i++) {
-      key16 key = create(s, self->tag.bytes);
-      EXPECT_STATUS(end(s, key.bytes), SJ_OK);
-      self->dead[(s->index - 1) * ROUNDS_MAX + i] = key;
-      if (s->index == 1) atomic_store(&self->ended, i + 1); /* one writer's list is read */
-    }
-    atomic_fetch_sub(&self->rotating, 1);
-    return;
+static void create_and_end(seat *s, turning *self) {
+  for (unsigned i = 0; i < self->rotations; i++) {
+    key16 key = create(s, self->tag.bytes);
+    EXPECT_STATUS(end(s, key.bytes), SJ_OK);
+    if (s->index != 1) continue;
+    self->dead[i] = key; /* one writer's are looked for */
+    atomic_store(&self->ended, i + 1);
   }
+}
+
+static void look_for_dead(seat *s, turning *self) {
   while (atomic_load(&self->rotating) > 0) {
     uint64_t ended = atomic_load(&self->ended);
     op *listed = run(op_list(s, self->tag.bytes, NULL, 100));
@@ -266,39 +280,57 @@ static void end_or_list(seat *s) {
   }
 }
 
+static void end_or_list(seat *s) {
+  turning *self = s->shared;
+  if (s->index == 0) {
+    look_for_dead(s, self);
+  } else {
+    create_and_end(s, self);
+    atomic_fetch_sub(&self->rotating, 1);
+  }
+}
+
 static void list_shows_none_that_was_ended_before(seat *s) {
   static turning self;
-  seed_families(s, &self);
+  prepare_turning(s, &self);
   race(s, RACERS, end_or_list, &self);
 }
 
 /* --- Sweeping and marks ------------------------------------------------------------------ */
 
-/* The first sweeps all that is garbage an hour from now; the others keep theirs in use. */
-static void sweep_or_use(seat *s) {
-  turning *self = s->shared;
-  if (s->index == 0) {
-    while (atomic_load(&self->rotating) > 0) {
-      EXPECT_STATUS(run(op_sweep(s, s->now_ms + 3600000, 5)), SJ_OK);
-    }
-    return;
+/* All that is garbage an hour from now. */
+static void sweep_an_hour_ahead(seat *s, turning *self) {
+  while (atomic_load(&self->rotating) > 0) {
+    EXPECT_STATUS(run(op_sweep(s, s->now_ms + 3600000, 5)), SJ_OK);
   }
+}
+
+static void use_an_hour_ahead(seat *s, turning *self) {
   for (unsigned i = 0; i < self->rotations; i++) {
     key16 key = random_key(s);
     sj__record record = new_record(s, key.bytes, NULL);
-    record.last_seen_ms += 3600000; /* in use then */
+    record.last_seen_ms += 3600000;
     EXPECT_STATUS(put(s, encode(s, &record, 64), 0), SJ_OK);
     next_version(s, &record);
     EXPECT_STATUS(put(s, encode(s, &record, 64), 1), SJ_OK);
     EXPECT_STATUS(get(s, key.bytes), SJ_OK);
     (void)create(s, NULL); /* garbage then */
   }
-  atomic_fetch_sub(&self->rotating, 1);
+}
+
+static void sweep_or_use(seat *s) {
+  turning *self = s->shared;
+  if (s->index == 0) {
+    sweep_an_hour_ahead(s, self);
+  } else {
+    use_an_hour_ahead(s, self);
+    atomic_fetch_sub(&self->rotating, 1);
+  }
 }
 
 static void sweep_spares_the_living(seat *s) {
   static turning self;
-  seed_families(s, &self);
+  prepare_turning(s, &self);
   race(s, RACERS, sweep_or_use, &self);
 }
 

@@ -93,6 +93,22 @@ sj_slice new_mark(seat *s, int64_t until_ms) {
   return bytes;
 }
 
+static bool is_whole(sj_slice record) {
+  return record.size >= SJ__RECORD_HEADER_SIZE;
+}
+
+uint64_t version_of(sj_slice record) {
+  return is_whole(record) ? sj__record_version(record) : 0;
+}
+
+int64_t last_seen_of(sj_slice record) {
+  return is_whole(record) ? sj__record_last_seen_ms(record) : 0;
+}
+
+sj__state state_of(sj_slice record) {
+  return is_whole(record) ? sj__record_state(record) : (sj__state)0;
+}
+
 bool same(sj_slice a, sj_slice b) {
   return sj__slice_equal(a, b);
 }

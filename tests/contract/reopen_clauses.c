@@ -38,7 +38,7 @@ static void keeps_what_was_acknowledged(seat *s) {
   sj_error error = {0};
   EXPECT(close_and_open(s, NULL, &error) == SJ_OK);
   for (unsigned i = 0; i < KEPT; i++) EXPECT(same(get(s, keys[i].bytes)->record, expected[i]));
-  EXPECT(sj__record_state(get(s, unknown.bytes)->record) == SJ__ENDED);
+  EXPECT(state_of(get(s, unknown.bytes)->record) == SJ__ENDED);
   op *listed = run(op_list(s, tag.bytes, NULL, 100));
   EXPECT(listed->item_count == KEPT - KEPT / 5);
 }

@@ -148,7 +148,7 @@ static void spares_what_was_used_since(seat *s) {
   run(op_end(s, prolonged.bytes, SJ__REASON_ADMIN, s->now_ms + 1000));
   for (unsigned round = 0; round < 20; round++) { /* a touch may be lost */
     run(op_touch(s, touched.bytes, s->now_ms + 3600000));
-    if (sj__record_last_seen_ms(get(s, touched.bytes)->record) > s->now_ms) break;
+    if (last_seen_of(get(s, touched.bytes)->record) > s->now_ms) break;
   }
   sj__record record;
   EXPECT(sj__record_parse(get(s, patched.bytes)->record, &record) == SJ_OK);

@@ -97,11 +97,11 @@ bool wait_for(op *self) {
 /* --- Ports --------------------------------------------------------------------------- */
 
 sj__port *seat_second_port(seat *s) {
-  sj__port *port = NULL;
-  if (sj__store_attach(s->store, s->loop, &port) != SJ_OK) {
+  SJ__REQUIRE(s->second == NULL);
+  if (sj__store_attach(s->store, s->loop, &s->second) != SJ_OK) {
     seat_fail(s, __FILE__, __LINE__, "attaching a second port failed");
   }
-  return port;
+  return s->second;
 }
 
 static void on_detached(void *argument) {
@@ -110,6 +110,7 @@ static void on_detached(void *argument) {
 
 void seat_detach_port(seat *s, sj__port *port) {
   bool is_detached = false;
+  if (port == s->second) s->second = NULL;
   sj__port_detach(port, on_detached, &is_detached);
   if (is_detached) seat_fail(s, __FILE__, __LINE__, "detach completed inside the call");
   if (!seat_until(s, &is_detached)) {
@@ -122,6 +123,7 @@ static void finish(seat *s) {
   for (op *each = s->ops; each != NULL; each = each->next) {
     if (!wait_for(each)) seat_fail(s, __FILE__, __LINE__, "a call was never completed");
   }
+  if (s->second != NULL) seat_detach_port(s, s->second);
   if (s->port != NULL) seat_detach_port(s, s->port);
 }
 

@@ -8,7 +8,7 @@
 static bool touch_shows(seat *s, const uint8_t *key, int64_t last_seen_ms) {
   for (unsigned round = 0; round < 20; round++) {
     if (run(op_touch(s, key, last_seen_ms))->status != SJ_OK) return false;
-    if (sj__record_last_seen_ms(get(s, key)->record) == last_seen_ms) return true;
+    if (last_seen_of(get(s, key)->record) == last_seen_ms) return true;
   }
   return false;
 }
@@ -26,7 +26,7 @@ static void touch_never_lowers(seat *s) {
   EXPECT_STATUS(run(op_touch(s, key.bytes, s->now_ms + 59999)), SJ_OK);
   EXPECT_STATUS(run(op_touch(s, key.bytes, s->now_ms + 60000)), SJ_OK);
   EXPECT_STATUS(run(op_touch(s, key.bytes, 1)), SJ_OK);
-  EXPECT(sj__record_last_seen_ms(get(s, key.bytes)->record) == s->now_ms + 60000);
+  EXPECT(last_seen_of(get(s, key.bytes)->record) == s->now_ms + 60000);
 }
 
 static void touch_changes_nothing_else(seat *s) {
@@ -36,7 +36,7 @@ static void touch_changes_nothing_else(seat *s) {
   EXPECT(same_but_last_seen(get(s, key.bytes)->record, before));
   op *listed = run(op_list(s, tag.bytes, NULL, 10));
   EXPECT(listed->item_count == 1);
-  EXPECT(sj__record_last_seen_ms(listed->items[0]) == s->now_ms + 60000);
+  EXPECT(last_seen_of(listed->items[0]) == s->now_ms + 60000);
   sj__record next = new_record(s, key.bytes, tag.bytes); /* the version has not moved */
   next.version = 2;
   EXPECT_STATUS(put(s, encode(s, &next, 64), 1), SJ_OK);
@@ -84,7 +84,7 @@ static void end_keeps_version(seat *s) {
   record.version = 41;
   EXPECT_STATUS(put(s, encode(s, &record, 64), 0), SJ_OK);
   EXPECT_STATUS(end(s, key.bytes), SJ_OK);
-  EXPECT(sj__record_version(get(s, key.bytes)->record) == 41);
+  EXPECT(version_of(get(s, key.bytes)->record) == 41);
 }
 
 static void end_is_idempotent(seat *s) {
@@ -153,7 +153,7 @@ static void end_is_seen_by_every_port(seat *s) {
     op *read = op_get(s, key.bytes, 0, SJ__AUTHORITY);
     read->port = other;
     EXPECT_STATUS(run(read), SJ_OK);
-    EXPECT(sj__record_state(read->record) == SJ__ENDED);
+    EXPECT(state_of(read->record) == SJ__ENDED);
   }
   seat_detach_port(s, other);
 }
