@@ -75,7 +75,8 @@ def meson_tests(build):
                             capture_output=True, text=True)
     for entry in json.loads(listed.stdout):
         timeout = (entry.get("timeout") or 120) * (4 if "san" in build.name else 1)
-        yield Test(entry["name"], entry["cmd"], entry.get("env"), timeout)
+        yield Test(entry["name"], entry["cmd"], entry.get("env"), timeout,
+                   node="--test" in entry["cmd"])
 
 
 def node_tests(build, peers):

@@ -39,10 +39,12 @@ static inline void sj__list_splice(sj__list *to, sj__list *from) {
   sj__list_init(from);
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `node` is the name that is declared. */
 #define SJ__LIST_FOR(node, head) \
   for (sj__list *node = (head)->next; node != (head); node = node->next)
 #define SJ__LIST_FOR_SAFE(node, head)                                            \
   for (sj__list *node = (head)->next, *node##_next = node->next; node != (head); \
        node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

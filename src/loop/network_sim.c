@@ -122,8 +122,10 @@ static void on_decided(sj__sim_event *event) {
   sj__connect_finish(&self->connect, status, stream);
 }
 
-/* The verdict is under way already, and says why instead. */
-static void sim_connect_cancel(sj__connect *connect, sj_status why) {}
+/* Nobody waits for the network any longer: the verdict, which says why, is due now. */
+static void sim_connect_cancel(sj__connect *connect, sj_status why) {
+  ((sim_connect *)connect)->decided.at_ns = sj__sim_loop_of(connect->loop)->now_ns;
+}
 
 static const sj__connect_ops sim_connect_ops = {.cancel = sim_connect_cancel};
 

@@ -231,6 +231,43 @@ static void a_lack_of_descriptors_neither_spins_nor_drops(void **state) {
   sj__listener_close(listener, NULL, NULL);
 }
 
+typedef struct attempt {
+  sj__loop *loop;
+  sj_status status;
+} attempt;
+
+static void on_given_up(void *argument, sj_status status, sj__stream *stream) {
+  attempt *self = argument;
+  self->status = status;
+  assert_null(stream);
+  sj__loop_stop(self->loop);
+}
+
+/* A listener that accepts nobody and whose backlog is full: the kernel drops what comes. */
+static void an_attempt_that_takes_too_long_is_given_up(void **state) {
+  enum { CALLERS = 4 };
+  struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof(local);
+  int deaf = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(deaf, (struct sockaddr *)&local, sizeof(local)), 0);
+  assert_int_equal(listen(deaf, 0), 0);
+  assert_int_equal(getsockname(deaf, (struct sockaddr *)&local, &size), 0);
+  int callers[CALLERS];
+  for (int i = 0; i < CALLERS; i++) {
+    callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)connect(callers[i], (struct sockaddr *)&local, size);
+  }
+  char target[SJ__ADDRESS_MAX];
+  snprintf(target, sizeof(target), "127.0.0.1:%u", (unsigned)ntohs(local.sin_port));
+  attempt self = {*state, SJ_OK};
+  sj__connect *connect_attempt;
+  assert_ok(sj__connect_start(*state, target, 30, on_given_up, &self, &connect_attempt));
+  kit_run(*state);
+  assert_int_equal(self.status, SJ_TIMED_OUT);
+  for (int i = 0; i < CALLERS; i++) close(callers[i]);
+  close(deaf);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       KIT_UV(unix_sockets_get_their_mode),
@@ -241,6 +278,7 @@ int main(void) {
       KIT_UV(workers_share_a_port_and_strangers_do_not),
       KIT_UV(every_interface_takes_both_families),
       KIT_UV(accepted_connections_do_not_delay),
+      KIT_UV(an_attempt_that_takes_too_long_is_given_up),
       KIT_UV(privileged_ports_are_refused),
       KIT_UV(a_lack_of_descriptors_neither_spins_nor_drops),
   };

@@ -244,6 +244,31 @@ static void a_reset_is_seen_by_both_sides_and_loses_what_waits(void **state) {
   sj__listener_close(listener, NULL, NULL);
 }
 
+static void too_late_connect(void *argument, sj_status status, sj__stream *stream) {
+  *(sj_status *)argument = status;
+  assert_null(stream);
+}
+
+static void an_attempt_that_takes_too_long_is_given_up(void **state) {
+  sj__sim_faults faults;
+  sj__sim_faults_init(&faults);
+  faults.delay_min_us = 50000;
+  faults.delay_max_us = 60000;
+  sj__sim_set_faults(*state, &faults);
+  sj__listener *listener;
+  sj__connect *attempt;
+  const sj__listen_options options = {.address = "127.0.0.1:80"};
+  sj_status status = SJ_OK;
+  assert_ok(sj__listener_open(*state, &options, on_accept, NULL, &listener, NULL));
+  assert_ok(sj__connect_start(*state, "127.0.0.1:80", 10, too_late_connect, &status, &attempt));
+  uint64_t start_ms = sj__loop_now_ms(*state);
+  while (status == SJ_OK) assert_true(sj__loop_sim_step(*state));
+  assert_int_equal(status, SJ_TIMED_OUT);
+  assert_in_range(sj__loop_now_ms(*state) - start_ms, 10, 11);
+  while (sj__loop_sim_step(*state)) continue;
+  sj__listener_close(listener, NULL, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_seed_gives_the_same_run),
@@ -251,6 +276,7 @@ int main(void) {
       KIT_SIM(time_is_virtual),
       cmocka_unit_test(the_real_clock_returns_afterwards),
       cmocka_unit_test(randomness_can_follow_the_seed),
+      KIT_SIM(an_attempt_that_takes_too_long_is_given_up),
       KIT_SIM(signals_are_not_simulated),
       KIT_SIM(a_reset_is_seen_by_both_sides_and_loses_what_waits),
   };

@@ -1,7 +1,10 @@
 /* Deferred tasks, tasks at the end of a turn, tasks posted by other threads. */
 #include "loop_kit.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 
@@ -202,6 +205,51 @@ static void posts_from_the_own_thread_arrive_too(void **state) {
   assert_string_equal(trace, "ab");
 }
 
+/* --- A programmer's errors abort ------------------------------------------- */
+
+static void assert_aborts(void (*fn)(sj__loop *loop), sj__loop *loop) {
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    close(2);
+    fn(loop);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void queue_twice(sj__loop *loop) {
+  note self = make_note(loop, 'a');
+  sj__loop_defer(loop, &self.task);
+  sj__loop_at_turn_end(loop, &self.task);
+}
+
+static void ignore_timer(sj__timer *timer) {}
+
+static void free_with_a_timer(sj__loop *loop) {
+  static sj__timer timer;
+  if (sj__timer_start(loop, &timer, 1000, ignore_timer) == SJ_OK) sj__loop_free(loop, NULL, NULL);
+}
+
+static void ignore_stream(sj__listener *listener, sj__stream *stream) {}
+
+static void free_with_a_listener(sj__loop *loop) {
+  const sj__listen_options options = {.address = "127.0.0.1:0"};
+  sj__listener *listener;
+  if (sj__listener_open(loop, &options, ignore_stream, NULL, &listener, NULL) == SJ_OK) {
+    sj__loop_free(loop, NULL, NULL);
+  }
+}
+
+static void errors_of_the_programmer_abort(void **state) {
+  assert_aborts(queue_twice, *state);
+  assert_aborts(free_with_a_timer, *state);
+  assert_aborts(free_with_a_listener, *state);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       KIT_BOTH(deferred_tasks_run_in_order_and_never_at_once),
@@ -211,6 +259,7 @@ int main(void) {
       KIT_BOTH(tasks_deferred_by_a_timer_run_before_the_next_wait),
       KIT_BOTH(what_is_deferred_last_still_runs_when_the_loop_stops),
       KIT_BOTH(posts_from_the_own_thread_arrive_too),
+      KIT_BOTH(errors_of_the_programmer_abort),
       KIT_UV(posts_of_many_threads_arrive_once_and_in_order),
       KIT_UV(a_post_wakes_a_waiting_loop),
   };
