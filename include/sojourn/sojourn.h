@@ -73,21 +73,21 @@ typedef struct sj_options {
   bool accept_loss;         /* allow a store that forgets by design as the only one */
   uint8_t region;           /* 0-255; this deployment's number */
 
-  int64_t idle_ms;             /* default idle_for of a session: 30 min */
-  int64_t absolute_ms;         /* default absolute lifetime: 12 h */
-  int64_t absolute_max_ms;     /* upper bound of what a creation may ask for: 30 d */
-  int64_t touch_every_ms;      /* write last_seen back at most this often: 60 s */
-  int64_t max_staleness_ms;    /* 1 s */
-  size_t attributes_max;       /* bytes of a session's attributes as compact JSON: 32 KiB */
-  uint32_t max_sessions;       /* per subject; 0: no limit */
-  sj_on_rollback on_rollback;  /* SJ_ROLLBACK_ACCEPT */
-  uint32_t timeout_ms;         /* a call's deadline unless it has its own: 2,000 */
+  int64_t idle_ms;            /* default idle_for of a session: 30 min */
+  int64_t absolute_ms;        /* default absolute lifetime: 12 h */
+  int64_t absolute_max_ms;    /* upper bound of what a creation may ask for: 30 d */
+  int64_t touch_every_ms;     /* write last_seen back at most this often: 60 s */
+  int64_t max_staleness_ms;   /* 1 s */
+  size_t attributes_max;      /* bytes of a session's attributes as compact JSON: 32 KiB */
+  uint32_t max_sessions;      /* per subject; 0: no limit */
+  sj_on_rollback on_rollback; /* SJ_ROLLBACK_ACCEPT */
+  uint32_t timeout_ms;        /* a call's deadline unless it has its own: 2,000 */
 
-  const char *cookie_name;   /* NULL: __Host-sojourn, __Secure-sojourn with a domain, sojourn
-                                with cookie_insecure_dev */
-  const char *cookie_domain; /* NULL: host-only */
+  const char *cookie_name;       /* NULL: __Host-sojourn, __Secure-sojourn with a domain, sojourn
+                                    with cookie_insecure_dev */
+  const char *cookie_domain;     /* NULL: host-only */
   sj_same_site cookie_same_site; /* SJ_SAME_SITE_LAX */
-  bool cookie_insecure_dev;  /* no Secure: for plain http on loopback */
+  bool cookie_insecure_dev;      /* no Secure: for plain http on loopback */
 } sj_options;
 
 /* Sets every default above; `store` and `keyring_file` stay NULL. */
@@ -104,8 +104,7 @@ SJ_API void sj_options_init(sj_options *options);
  * another realm, keyring or format), SJ_UNSUPPORTED (scheme), SJ_IO, SJ_FULL,
  * SJ_CORRUPT, SJ_NO_ENTROPY, SJ_NO_MEMORY. Free with sj_close.
  */
-SJ_API SJ_MUST_USE sj_status sj_open(const sj_options *options, sj_sessions **out,
-                                     sj_error *error);
+SJ_API SJ_MUST_USE sj_status sj_open(const sj_options *options, sj_sessions **out, sj_error *error);
 
 /* Flushes and closes the store. Blocks. Every worker must be detached (aborts). NULL allowed. */
 SJ_API void sj_close(sj_sessions *sessions);
@@ -141,7 +140,7 @@ typedef struct sj_session {
   sj_carrier carrier;
   int64_t created_ms;
   int64_t last_seen_ms;
-  int64_t expires_ms; /* the moment from which it is refused if nothing happens till then */
+  int64_t expires_ms;  /* the moment from which it is refused if nothing happens till then */
   int64_t absolute_ms; /* the moment that nothing prolongs */
   sj_slice device;     /* absent: none given; the same for the next two */
   sj_slice address;
@@ -160,19 +159,19 @@ struct sj_call {
   /* --- set by the caller --- */
   sj_done *done;
   void *data;
-  uint32_t timeout_ms;  /* 0: the options' */
-  sj_slice credential;  /* what the client presented; for calls that take one */
-  bool strong;          /* read from the store's authority */
+  uint32_t timeout_ms; /* 0: the options' */
+  sj_slice credential; /* what the client presented; for calls that take one */
+  bool strong;         /* read from the store's authority */
 
   /* --- results --- */
   sj_status status;
-  sj_slice detail;      /* one sentence for the caller, never a secret; absent: sj_status_text */
-  const char *applied;  /* with SJ_UNAVAILABLE on a write: "no" or "unknown"; else NULL */
+  sj_slice detail;     /* one sentence for the caller, never a secret; absent: sj_status_text */
+  const char *applied; /* with SJ_UNAVAILABLE on a write: "no" or "unknown"; else NULL */
   const sj_session *session; /* NULL: none to show */
-  bool newer;           /* the session is newer than the presented credential: hand on the next two */
-  sj_slice new_credential;  /* absent: the client keeps what it has */
-  sj_slice set_cookie;  /* a Set-Cookie field value: the new credential, or the clearing one */
-  uint64_t count;       /* sj_end_subject: how many ended */
+  bool newer; /* the session is newer than the presented credential: hand on the next two */
+  sj_slice new_credential; /* absent: the client keeps what it has */
+  sj_slice set_cookie;     /* a Set-Cookie field value: the new credential, or the clearing one */
+  uint64_t count;          /* sj_end_subject: how many ended */
   const sj_session *sessions; /* sj_list */
   size_t session_count;
   sj_slice next_cursor; /* sj_list; absent: that was the last page */
@@ -184,7 +183,7 @@ struct sj_call {
 typedef struct sj_create_args {
   sj_slice subject;    /* absent: anonymous; <= 255 bytes of UTF-8 without control characters */
   sj_slice attributes; /* a JSON object; absent: {} */
-  sj_slice device;     /* <= 255 bytes, as subject; the same for address and user_agent (<= 1,024) */
+  sj_slice device; /* <= 255 bytes, as subject; the same for address and user_agent (<= 1,024) */
   sj_slice address;
   sj_slice user_agent;
   uint8_t auth_level;
@@ -227,7 +226,7 @@ SJ_API SJ_MUST_USE sj_status sj_patch(sj_worker *worker, sj_call *call, sj_slice
                                       uint64_t if_version);
 
 typedef struct sj_rotate_args {
-  sj_slice subject;    /* absent: keep; given: a sign-in (new family, created, absolute, auth time) */
+  sj_slice subject; /* absent: keep; given: a sign-in (new family, created, absolute, auth time) */
   sj_slice attributes; /* merge patch; absent: none */
   int auth_level;      /* 0-255; < 0: keep */
   sj_slice amr;        /* absent: keep */
@@ -277,7 +276,7 @@ SJ_API SJ_MUST_USE sj_status sj_end_subject(sj_worker *worker, sj_call *call, sj
 SJ_API SJ_MUST_USE sj_status sj_revoke(sj_worker *worker, sj_call *call, sj_slice subject,
                                        sj_slice client, int64_t before_ms);
 
-/* Advice: `done` still comes, with SJ_CANCELLED or the result. A call that isn't pending: nothing. */
+/* Advice: `done` still comes, with SJ_CANCELLED or the result. Not pending: nothing happens. */
 SJ_API void sj_cancel(sj_worker *worker, sj_call *call);
 
 #ifdef __cplusplus

@@ -86,7 +86,7 @@ static int open_socket(int family, const struct sockaddr *address, socklen_t siz
                        uint32_t timeout_ms) {
   int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+  struct timeval timeout = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
   (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (connect(fd, address, size) == 0) return fd;

@@ -12,7 +12,7 @@
 #include "sojourn/status.h"
 
 #define SJ__CLIENT_HOST_MAX  256
-#define SJ__CLIENT_REPLY_MAX (16u * 1024u * 1024u)
+#define SJ__CLIENT_REPLY_MAX ((size_t)16 * 1024 * 1024)
 
 /* "http://127.0.0.1:7373", "http://[::1]:7373", "http://localhost", "unix:/run/sojourn.sock". */
 typedef struct sj__endpoint {

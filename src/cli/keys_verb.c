@@ -6,7 +6,7 @@
 #include "codec/keyring_text.h"
 #include "loop/file.h"
 
-#define KEYRING_MAX (256u * 1024u)
+#define KEYRING_MAX ((size_t)256 * 1024)
 
 static const char *state_name(sj__key_state state) {
   switch (state) {

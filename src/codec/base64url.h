@@ -8,7 +8,7 @@
 #include "base/slice.h"
 #include "sojourn/status.h"
 
-#define SJ__BASE64URL_SIZE(bytes) (((bytes) * 4 + 2) / 3)
+#define SJ__BASE64URL_SIZE(bytes) ((4 * (bytes) + 2) / 3)
 
 /* Writes SJ__BASE64URL_SIZE(size) characters, no NUL; returns their number. */
 size_t sj__base64url_encode(const void *data, size_t size, char *out);

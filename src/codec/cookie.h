@@ -11,8 +11,8 @@
 #include "base/buffer.h"
 #include "sojourn/status.h"
 
-#define SJ__COOKIE_MAX 4096           /* name and value together (RFC 6265bis 5.6) */
-#define SJ__COOKIE_MAX_AGE 34560000   /* 400 days (RFC 6265bis 5.5) */
+#define SJ__COOKIE_MAX     4096     /* name and value together (RFC 6265bis 5.6) */
+#define SJ__COOKIE_MAX_AGE 34560000 /* 400 days (RFC 6265bis 5.5) */
 
 /*
  * Looks for `name` (case-sensitive) in one Cookie field value. Returns how many
@@ -23,13 +23,17 @@
  */
 size_t sj__cookie_find(sj_slice header, sj_slice name, sj_slice *value, bool *differ);
 
-typedef enum sj__same_site { SJ__SAME_SITE_LAX, SJ__SAME_SITE_STRICT, SJ__SAME_SITE_NONE } sj__same_site;
+typedef enum sj__same_site {
+  SJ__SAME_SITE_LAX,
+  SJ__SAME_SITE_STRICT,
+  SJ__SAME_SITE_NONE
+} sj__same_site;
 
 typedef struct sj__set_cookie {
   sj_slice name;
   sj_slice value;
-  sj_slice domain; /* absent: host-only */
-  sj_slice path;   /* absent: "/" */
+  sj_slice domain;   /* absent: host-only */
+  sj_slice path;     /* absent: "/" */
   int64_t max_age_s; /* < 0: none (a browser session); 0 clears, Expires in the past included */
   bool secure;
   bool http_only;

@@ -12,12 +12,9 @@
 /* format 1, kid 1, region 1, kind 1, id 20, counter 1-10, fork 4, mac 16 */
 #define SJ__HANDLE_BYTES_MAX 54
 #define SJ__HANDLE_BYTES_MIN 45
-#define SJ__HANDLE_TEXT_MAX 72
+#define SJ__HANDLE_TEXT_MAX  72
 
-typedef enum sj__handle_kind {
-  SJ__HANDLE_COOKIE = 1,
-  SJ__HANDLE_REFRESH = 2
-} sj__handle_kind;
+typedef enum sj__handle_kind { SJ__HANDLE_COOKIE = 1, SJ__HANDLE_REFRESH = 2 } sj__handle_kind;
 
 typedef struct sj__handle {
   uint8_t kid;

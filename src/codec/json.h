@@ -14,7 +14,8 @@
 
 #define SJ__JSON_DEPTH_MAX 32
 
-/* A value, read through the calls below. A parsed document lives in the arena it was parsed into. */
+/* A value, read through the calls below. A parsed document lives in the arena it was parsed into.
+ */
 typedef struct yyjson_val sj__json;
 
 /*
@@ -33,7 +34,7 @@ bool sj__json_is_null(const sj__json *value);
 bool sj__json_text(const sj__json *value, sj_slice *out);
 bool sj__json_u64(const sj__json *value, uint64_t max, uint64_t *out);
 bool sj__json_bool(const sj__json *value, bool *out);
-bool sj__json_number(const sj__json *value, sj_slice *out); /* as it was written */
+bool sj__json_number(const sj__json *value, sj_slice *out);          /* as it was written */
 sj__json *sj__json_member(const sj__json *object, const char *name); /* NULL: absent */
 
 /* Walks members (name set) or elements (name {NULL,0}); start from a zeroed cursor. NULL: done. */

@@ -171,7 +171,7 @@ sj_status sj__rfc3339_parse(sj_slice text, int64_t *out_ms) {
       !take_offset(&text, &offset) || text.size != 0) {
     return SJ_INVALID;
   }
-  int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+  int64_t seconds = days * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + second - offset;
   /* RFC 3339 5.7: a leap second only ends a UTC day; POSIX time has it as the next second. */
   if (second == 60 && seconds % 86400 != 0) return SJ_INVALID;
   *out_ms = seconds * 1000 + ms;

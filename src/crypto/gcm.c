@@ -98,9 +98,10 @@ sj_status sj__gcm_open(sj__gcm *gcm, const uint8_t key[SJ__GCM_KEY_SIZE],
   int size;
   if (!fits(associated, count, cipher)) return SJ_TOO_LARGE;
   memcpy(expected, tag, sizeof expected); /* EVP's argument is not const */
-  bool ran = EVP_DecryptInit_ex2(gcm->open, NULL, key, nonce, NULL) == 1 &&
-             EVP_CIPHER_CTX_ctrl(gcm->open, EVP_CTRL_AEAD_SET_TAG, sizeof expected, expected) == 1 &&
-             run(gcm->open, associated, count, cipher, out);
+  bool ran =
+      EVP_DecryptInit_ex2(gcm->open, NULL, key, nonce, NULL) == 1 &&
+      EVP_CIPHER_CTX_ctrl(gcm->open, EVP_CTRL_AEAD_SET_TAG, sizeof expected, expected) == 1 &&
+      run(gcm->open, associated, count, cipher, out);
   if (ran && EVP_DecryptFinal_ex(gcm->open, none, &size) == 1) return SJ_OK;
   sj__wipe(out, cipher.size);
   if (ran) return SJ_CORRUPT;

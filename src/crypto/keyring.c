@@ -12,7 +12,7 @@ struct sj__keyring {
   _Atomic size_t references;
   size_t count;
   size_t published_count;
-  uint8_t index_of[256]; /* by kid: 1 + the place in keys; 0: unknown */
+  uint8_t index_of[256];           /* by kid: 1 + the place in keys; 0: unknown */
   uint8_t published[SJ__KEYS_MAX]; /* places in keys, latest activation first */
   sj__key keys[];                  /* by kid, ascending */
 };

@@ -17,10 +17,10 @@
 
 #include "sojourn/status.h"
 
-#define SJ__KEY_SECRET_SIZE 32
+#define SJ__KEY_SECRET_SIZE      32
 #define SJ__KEY_FINGERPRINT_SIZE 8
-#define SJ__KEYS_MAX 255
-#define SJ__KEY_SALT "sojourn/1" /* of HKDF-Extract, for every key */
+#define SJ__KEYS_MAX             255
+#define SJ__KEY_SALT             "sojourn/1" /* of HKDF-Extract, for every key */
 
 typedef enum sj__key_state {
   SJ__KEY_UNKNOWN, /* not in this keyring */
@@ -49,10 +49,10 @@ SJ_MUST_USE sj_status sj__keyring_new(const sj__key *keys, size_t count, sj__key
 SJ_MUST_USE sj_status sj__keyring_generate(int64_t now_ms, sj__keyring **out);
 
 sj__keyring *sj__keyring_ref(sj__keyring *keyring); /* any thread */
-void sj__keyring_unref(sj__keyring *keyring);       /* any thread; the last one wipes; NULL allowed */
+void sj__keyring_unref(sj__keyring *keyring); /* any thread; the last one wipes; NULL allowed */
 
 size_t sj__keyring_count(const sj__keyring *keyring);
-const sj__key *sj__keyring_at(const sj__keyring *keyring, size_t index); /* by kid, ascending */
+const sj__key *sj__keyring_at(const sj__keyring *keyring, size_t index);  /* by kid, ascending */
 const sj__key *sj__keyring_find(const sj__keyring *keyring, uint8_t kid); /* NULL: unknown */
 sj__key_state sj__keyring_state(const sj__keyring *keyring, uint8_t kid, int64_t now_ms);
 /* The active kid; before any activation has come, the one that comes first. */

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "crypto/gcm.h"
 
-#define REALM_MAX 64
+#define REALM_MAX              64
 #define REALM_FINGERPRINT_SIZE 8
 
 /* docs/formats.md, "Keys": an info starts with one of these and its NUL. */

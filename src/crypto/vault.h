@@ -14,9 +14,9 @@
 #include "crypto/keyring.h"
 #include "sojourn/status.h"
 
-#define SJ__ID_SIZE 20
-#define SJ__KEY_SIZE 16 /* a session's public key: what stores know */
-#define SJ__TAG_SIZE 16 /* a subject tag; a handle's MAC */
+#define SJ__ID_SIZE       20
+#define SJ__KEY_SIZE      16 /* a session's public key: what stores know */
+#define SJ__TAG_SIZE      16 /* a subject tag; a handle's MAC */
 #define SJ__SEAL_OVERHEAD 28 /* nonce 12, tag 16 */
 
 typedef struct sj__vault sj__vault;

@@ -7,7 +7,7 @@
 #include "daemon/config_table.h"
 #include "loop/file.h"
 
-#define FILE_MAX     (256u * 1024u)
+#define FILE_MAX     ((size_t)256 * 1024)
 #define SECRET_SIZE  32
 #define HASH_PREFIX  "sha256:"
 #define ROLES_PREFIX "roles="
@@ -85,7 +85,7 @@ static bool parse_hex(sj_slice text, uint8_t out[SJ__DIGEST_SIZE]) {
 }
 
 static bool parse_hash(sj_slice text, uint8_t out[SJ__DIGEST_SIZE]) {
-  if (text.size == 2 * SJ__DIGEST_SIZE) return parse_hex(text, out);
+  if (text.size == (size_t)2 * SJ__DIGEST_SIZE) return parse_hex(text, out);
   size_t size = 0;
   return text.size == SJ__BASE64URL_SIZE(SJ__DIGEST_SIZE) &&
          sj__base64url_decode(text, out, &size) == SJ_OK && size == SJ__DIGEST_SIZE;

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "sojourn/sojourn.h"
 
-#define SJ__CONFIG_FILE_MAX    (64u * 1024u)
+#define SJ__CONFIG_FILE_MAX    ((size_t)64 * 1024)
 #define SJ__CONFIG_ENTRIES_MAX 64u
 
 typedef struct sj__config_texts {

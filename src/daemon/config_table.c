@@ -7,7 +7,7 @@
 
 #define SECOND ((uint64_t)1000)
 #define MINUTE (60 * SECOND)
-#define DAY    (24 * 60 * MINUTE)
+#define DAY    ((uint64_t)24 * 60 * MINUTE)
 #define KIB    ((uint64_t)1024)
 #define MIB    (1024 * KIB)
 

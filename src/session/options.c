@@ -17,7 +17,7 @@ void sj_options_init(sj_options *options) {
       .absolute_max_ms = 30 * DAY_MS,
       .touch_every_ms = 60 * SECOND_MS,
       .max_staleness_ms = SECOND_MS,
-      .attributes_max = 32 * 1024,
+      .attributes_max = (size_t)32 * 1024,
       .on_rollback = SJ_ROLLBACK_ACCEPT,
       .timeout_ms = 2000,
       .cookie_same_site = SJ_SAME_SITE_LAX,

@@ -18,11 +18,12 @@
 
 #define SJ__HOUR_MS ((int64_t)60 * 60 * 1000)
 #define SJ__TOMBSTONE_GRACE_MS \
-  (24 * SJ__HOUR_MS)          /* kept beyond the last credential (DESIGN.md 2) */
-#define SJ__COMMIT_TRIES   64 /* then SJ_CONTENDED, unless the deadline is first */
-#define SJ__TOUCHED_SLOTS  256
-#define SJ__BACKGROUND_MAX 4096 /* clean-ups under way on one worker; beyond: dropped and counted \
-                                 */
+  (24 * SJ__HOUR_MS)         /* kept beyond the last credential (DESIGN.md 2) */
+#define SJ__COMMIT_TRIES  64 /* then SJ_CONTENDED, unless the deadline is first */
+#define SJ__TOUCHED_SLOTS 256
+#define SJ__BACKGROUND_MAX                                               \
+  4096 /* clean-ups under way on one worker; beyond: dropped and counted \
+        */
 
 typedef enum sj__kind {
   SJ__KIND_CREATE,

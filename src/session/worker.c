@@ -3,7 +3,7 @@
 #include "session/session_private.h"
 
 #define MARKS_PAGE      500
-#define REPLAY_RETRY_MS 250
+#define REPLAY_RETRY_MS ((uint64_t)250)
 #define SWEEP_EVERY_MS  1000
 #define SWEEP_AGAIN_MS  5
 #define SWEEP_BUDGET    128

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 
-#define CHANNEL_MAX (256u * 1024u)
+#define CHANNEL_MAX ((size_t)256 * 1024)
 
 struct sj__event_channel {
   sj__event_hub *hub;

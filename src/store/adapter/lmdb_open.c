@@ -239,7 +239,7 @@ static sj_status open_all(sj__lmdb_store *store, const char *path, const sj__sto
 sj_status sj__lmdb_open(const sj__store_url *url, const sj__store_options *options, sj__store **out,
                         sj_error *error) {
   char path[PATH_MAX_BYTES + 1];
-  uint64_t max_size;
+  uint64_t max_size = 0;
   sj_status status = read_url(url, path, &max_size, error);
   if (status != SJ_OK) return status;
   sj__lmdb_store *store = sj__calloc(1, sizeof(*store));

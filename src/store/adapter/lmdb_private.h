@@ -15,7 +15,7 @@
 #include "store/registry.h"
 
 #define SJ__LMDB_FORMAT      1
-#define SJ__LMDB_RECORD_MAX  (1024u * 1024u)
+#define SJ__LMDB_RECORD_MAX  ((size_t)1024 * 1024)
 #define SJ__LMDB_SUBJECT_KEY (SJ__TAG_SIZE + 8 + SJ__KEY_SIZE) /* tag | created_at | key */
 #define SJ__LMDB_GARBAGE_KEY (4 + SJ__KEY_SIZE)                /* minute | key */
 #define SJ__LMDB_RESERVE     ((size_t)8 << 20)                 /* kept for END and MARK */

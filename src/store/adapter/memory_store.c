@@ -15,9 +15,9 @@
 #include "store/event_hub.h"
 #include "store/registry.h"
 
-#define MAX_RECORD (1024u * 1024u)
+#define MAX_RECORD ((size_t)1024 * 1024)
 #define PAGE_ITEMS 1000u
-#define PAGE_BYTES (1024u * 1024u)
+#define PAGE_BYTES ((size_t)1024 * 1024)
 
 typedef struct memory_store {
   sj__store base;
@@ -420,7 +420,7 @@ static sj_status init_parts(memory_store *store, size_t limit, int64_t touch_eve
 
 sj_status sj__memory_open(const sj__store_url *url, const sj__store_options *options,
                           sj__store **out, sj_error *error) {
-  size_t limit;
+  size_t limit = 0;
   sj_status status = read_limit(url, &limit, error);
   if (status != SJ_OK) return status;
   memory_store *store = sj__calloc(1, sizeof(*store));

@@ -6,7 +6,7 @@
 #include "base/errors.h"
 
 #define DEFAULT_DELAY_MS 20u
-#define MAX_DELAY_MS     (3600u * 1000u)
+#define MAX_DELAY_MS     ((uint64_t)3600 * 1000)
 
 static const char *const fault_names[SJ__FAULT_COUNT] = {
     [SJ__FAULT_NONE] = "none",       [SJ__FAULT_REFUSE] = "refuse", [SJ__FAULT_LOSE] = "lose",

@@ -8,7 +8,7 @@
 #include "store/compose/fault_tamper.h"
 
 /* What a write that is carried out late is given to succeed. */
-#define LATE_DEADLINE_MS (60u * 60u * 1000u)
+#define LATE_DEADLINE_MS ((uint64_t)60 * 60 * 1000)
 
 typedef struct fault_store {
   sj__store base;
