@@ -11,6 +11,8 @@
 #include "base/errors.h"
 #include "base/random.h"
 
+#define READ_SIZE ((size_t)4096)
+
 static sj_status failed(const char *what, const char *path, sj_error *error) {
   int number = errno;
   sj_status status = number == ENOENT || number == ENOTDIR                    ? SJ_MISSING
@@ -45,22 +47,26 @@ static sj_status judge(int fd, const char *path, sj__file_privacy privacy, sj_er
   return SJ_OK;
 }
 
+/* `out` may itself be bound to `max`: no more room is asked for than may be filled. */
 static sj_status read_all(int fd, const char *path, size_t max, sj__buffer *out, sj_error *error) {
   size_t start = out->size;
   for (;;) {
-    char *room = sj__buffer_reserve(out, 4096);
+    char beyond; /* the byte that must not come */
+    size_t left = max - (out->size - start);
+    size_t want = left < READ_SIZE ? left : READ_SIZE;
+    char *room = want > 0 ? sj__buffer_reserve(out, want) : &beyond;
     if (room == NULL) {
       return sj__fail(error, sj__buffer_status(out), "cannot read '%.300s': %s", path,
                       sj_status_text(sj__buffer_status(out)));
     }
-    ssize_t got = read(fd, room, 4096);
+    ssize_t got = read(fd, room, want > 0 ? want : 1);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed("read", path, error);
     if (got == 0) return SJ_OK;
-    out->size += (size_t)got;
-    if (out->size - start > max) {
+    if (want == 0) {
       return sj__fail(error, SJ_TOO_LARGE, "'%.300s' is larger than %zu bytes", path, max);
     }
+    out->size += (size_t)got;
   }
 }
 

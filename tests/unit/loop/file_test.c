@@ -96,6 +96,24 @@ static void appends_up_to_the_bound(void **state) {
   unlink(path);
 }
 
+static void a_buffer_bound_like_the_file_takes_it(void **state) {
+  const char *path = in_folder("bound");
+  char content[5000];
+  sj__buffer out;
+  memset(content, 'c', sizeof(content));
+  for (size_t size = 4090; size <= sizeof(content); size += 5) {
+    assert_ok(sj__file_write_private(path, sj__slice(content, size), true, NULL));
+    sj__buffer_init(&out, size);
+    assert_ok(sj__file_read(path, SJ__FILE_PRIVATE, size, &out, NULL));
+    assert_int_equal(out.size, size);
+    sj__buffer_release(&out);
+    sj__buffer_init(&out, size - 1);
+    assert_int_equal(sj__file_read(path, SJ__FILE_PRIVATE, size - 1, &out, NULL), SJ_TOO_LARGE);
+    sj__buffer_release(&out);
+  }
+  unlink(path);
+}
+
 static void every_right_of_others_is_too_much(void **state) {
   static const mode_t bad[] = {0640, 0620, 0610, 0604, 0602, 0601, 0644, 0777, 0660};
   static const mode_t good[] = {0600, 0400, 0700};
@@ -190,6 +208,7 @@ int main(void) {
       cmocka_unit_test(writes_private_files_whole),
       cmocka_unit_test(writing_where_nothing_can_be_written_leaves_nothing),
       cmocka_unit_test(appends_up_to_the_bound),
+      cmocka_unit_test(a_buffer_bound_like_the_file_takes_it),
       cmocka_unit_test(every_right_of_others_is_too_much),
       cmocka_unit_test(a_strangers_file_is_not_private),
       cmocka_unit_test(only_regular_files_are_read),
