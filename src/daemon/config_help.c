@@ -78,8 +78,9 @@ void sj__config_help_text(sj__buffer *out) {
 static const char *const introduction =
     "# Configuration\n"
     "\n"
-    "<!-- Made by `sojournd --help-config=markdown` from src/daemon/config_table.c; a test holds\n"
-    "     this file to it. -->\n"
+    "<!-- Made from src/daemon/config_table.c; tests/e2e/documents.test.mjs holds this file to "
+    "it:\n"
+    "     build/sojournd --help-config=markdown >docs/configuration.md -->\n"
     "\n"
     "`sojournd` runs without a configuration file: it listens on `127.0.0.1:7373` and keeps its\n"
     "state on disk. What is set differently stands in a YAML file (`sojournd --config FILE`), in\n"

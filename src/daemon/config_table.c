@@ -189,7 +189,8 @@ const sj__config_entry sj__config_listener_table[] = {
      .fallback = "[\"app\",\"check\",\"admin\",\"oauth\",\"metrics\"]",
      .choices = sj__config_role_names,
      .prose = "What may be asked here: app, sessions; check, forward authentication, without a "
-              "key; admin, everybody's sessions and revocations; oauth, tokens; metrics."},
+              "key; admin, everybody's sessions and revocations; metrics, /metrics; oauth, nothing "
+              "yet."},
 };
 const size_t sj__config_listener_table_count = SJ__COUNT_OF(sj__config_listener_table);
 
