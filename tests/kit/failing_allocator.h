@@ -13,13 +13,17 @@
 static _Atomic long failing_allocator_countdown_ = -1; /* -1: never fails */
 static _Atomic long failing_allocator_live_;
 static _Atomic bool failing_allocator_once_;
+static _Atomic bool failing_allocator_failed_; /* since it was asked to */
+static _Atomic size_t failing_allocator_made_;
 
 static inline bool failing_allocator_must_fail_(void) {
+  failing_allocator_made_++;
   if (failing_allocator_countdown_ < 0) return false;
   if (failing_allocator_countdown_ > 0) {
     failing_allocator_countdown_--;
     return false;
   }
+  failing_allocator_failed_ = true;
   if (failing_allocator_once_) failing_allocator_countdown_ = -1;
   return true;
 }
@@ -51,21 +55,28 @@ static inline void install_failing_allocator(void) {
 
 /* The `skip` next allocations succeed; then all fail until fail_no_allocations. */
 static inline void fail_allocations_from(long skip) {
+  failing_allocator_failed_ = false;
   failing_allocator_once_ = false;
   failing_allocator_countdown_ = skip;
 }
 
 /* The `skip` next allocations succeed, one fails, the rest succeed. */
 static inline void fail_one_allocation(long skip) {
+  failing_allocator_failed_ = false;
   failing_allocator_once_ = true;
   failing_allocator_countdown_ = skip;
 }
 
 /* True if a failure that was asked for has not happened yet. */
 static inline bool fail_no_allocations(void) {
-  bool pending = failing_allocator_countdown_ >= 0;
+  bool pending = failing_allocator_countdown_ >= 0 && !failing_allocator_failed_;
   failing_allocator_countdown_ = -1;
   return pending;
+}
+
+/* Every one that was asked for, failed or not. */
+static inline size_t allocations_made(void) {
+  return failing_allocator_made_;
 }
 
 static inline size_t live_allocations(void) {
