@@ -18,8 +18,8 @@ static void store_message(sj_error *error, const char *text) {
   error->message[size] = '\0';
 }
 
-sj_status sj__fail(sj_error *error, sj_status status, const char *format, ...) {
-  if (error == NULL) return status;
+void sj__error_set(sj_error *error, sj_status status, const char *format, ...) {
+  if (error == NULL) return;
   /* Formatted aside: an argument may be the message that is replaced. */
   char text[sizeof(error->message) + 1];
   va_list args;
@@ -28,9 +28,8 @@ sj_status sj__fail(sj_error *error, sj_status status, const char *format, ...) {
   va_end(args);
   error->status = status;
   store_message(error, size >= 0 ? text : sj_status_text(status));
-  return status;
 }
 
 void sj__error_prefix(sj_error *error, const char *prefix) {
-  if (error != NULL) (void)sj__fail(error, error->status, "%s: %s", prefix, error->message);
+  if (error != NULL) sj__error_set(error, error->status, "%s: %s", prefix, error->message);
 }

@@ -31,7 +31,8 @@ static inline bool sj__slice_equal(sj_slice a, sj_slice b) {
 bool sj__slice_equal_nocase(sj_slice a, sj_slice b);
 
 static inline bool sj__slice_starts(sj_slice s, sj_slice prefix) {
-  return s.size >= prefix.size && memcmp(s.data, prefix.data, prefix.size) == 0;
+  return s.size >= prefix.size &&
+         (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
 /* Without leading and trailing SP and HTAB. */

@@ -225,7 +225,7 @@ static sj_status exchange(int fd, const sj__endpoint *endpoint, const sj__client
   sj__buffer_init(&written, 0);
   write_request(endpoint, request, &written);
   sj_status status = sj__buffer_status(&written);
-  if (status != SJ_OK) sj__fail(error, status, "%s", sj_status_text(status));
+  if (status != SJ_OK) sj__error_set(error, status, "%s", sj_status_text(status));
   if (status == SJ_OK) status = send_all(fd, endpoint, sj__buffer_slice(&written), error);
   if (status == SJ_OK) status = read_all(fd, endpoint, &reply->bytes, error);
   if (status == SJ_OK) status = sj__client_parse(reply, error);

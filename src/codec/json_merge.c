@@ -166,7 +166,7 @@ sj_status sj__json_merge_patch(sj__arena *arena, sj_slice target, sj_slice patch
     sj__buffer_append_slice(out, target.size > 0 ? target : SJ__SLICE("{}"));
   }
   status = sj__buffer_status(out);
-  if (status != SJ_OK) sj__fail(error, status, "the merged object is too large");
+  if (status != SJ_OK) sj__error_set(error, status, "the merged object is too large");
   return status;
 }
 

@@ -141,39 +141,47 @@ static sj_status read_text(value_reader *reader, const sj__config_node *node, co
 
 /* --- Lists -------------------------------------------------------------------------- */
 
-static sj_status begin_list(value_reader *reader, const sj__config_node *node, size_t item_size,
-                            void **items) {
-  if (node->kind != SJ__NODE_LIST) return refuse(reader, node, "is not a list");
+/* Room for the node's elements, or NULL and *status says why not. */
+static void *begin_list(value_reader *reader, const sj__config_node *node, size_t item_size,
+                        sj_status *status) {
   bool counted = reader->entry->type != SJ__CONFIG_COUNTS; /* there the range is the elements' */
-  if (node->count < (counted ? reader->entry->minimum : 0)) return refuse(reader, node, "is empty");
-  if (counted && node->count > reader->entry->maximum) {
-    return refuse(reader, node, "has too many elements");
+  *status = SJ_OK;
+  if (node->kind != SJ__NODE_LIST) {
+    *status = refuse(reader, node, "is not a list");
+  } else if (node->count < (counted ? reader->entry->minimum : 0)) {
+    *status = refuse(reader, node, "is empty");
+  } else if (counted && node->count > reader->entry->maximum) {
+    *status = refuse(reader, node, "has too many elements");
   }
-  *items = sj__arena_calloc(reader->arena, node->count > 0 ? node->count : 1, item_size);
-  return *items != NULL ? SJ_OK : out_of_memory(reader);
+  if (*status != SJ_OK) return NULL;
+  void *items = sj__arena_calloc(reader->arena, node->count > 0 ? node->count : 1, item_size);
+  if (items == NULL) *status = out_of_memory(reader);
+  return items;
 }
 
 static sj_status read_texts(value_reader *reader, const sj__config_node *node,
                             sj__config_texts *out) {
-  void *items = NULL;
-  sj_status status = begin_list(reader, node, sizeof *out->items, &items);
-  sj__config_texts read = {items, 0};
+  sj_status status = SJ_OK;
+  const char **items = begin_list(reader, node, sizeof *items, &status);
+  if (items == NULL) return status;
+  size_t count = 0;
   for (sj__config_node *item = node->first; item != NULL && status == SJ_OK; item = item->next) {
-    status = read_text(reader, item, &read.items[read.count++]);
+    status = read_text(reader, item, &items[count++]);
   }
-  if (status == SJ_OK) *out = read;
+  if (status == SJ_OK) *out = (sj__config_texts){items, count};
   return status;
 }
 
 static sj_status read_counts(value_reader *reader, const sj__config_node *node,
                              sj__config_counts *out) {
-  void *items = NULL;
-  sj_status status = begin_list(reader, node, sizeof *out->items, &items);
-  sj__config_counts read = {items, 0};
+  sj_status status = SJ_OK;
+  uint64_t *items = begin_list(reader, node, sizeof *items, &status);
+  if (items == NULL) return status;
+  size_t count = 0;
   for (sj__config_node *item = node->first; item != NULL && status == SJ_OK; item = item->next) {
-    status = read_number(reader, item, &read.items[read.count++]);
+    status = read_number(reader, item, &items[count++]);
   }
-  if (status == SJ_OK) *out = read;
+  if (status == SJ_OK) *out = (sj__config_counts){items, count};
   return status;
 }
 
@@ -195,10 +203,8 @@ static sj_status read_flags(value_reader *reader, const sj__config_node *node, u
 
 static const sj__config_entry *listener_entry(sj_slice name) {
   for (size_t i = 0; i < sj__config_listener_table_count; i++) {
-    sj_slice path = sj__slice_text(sj__config_listener_table[i].path);
-    sj_slice last =
-        sj__slice(path.data + sizeof "listeners." - 1, path.size - (sizeof "listeners." - 1));
-    if (sj__slice_equal(last, name)) return &sj__config_listener_table[i];
+    const char *last = sj__config_listener_table[i].path + sizeof "listeners." - 1;
+    if (sj__slice_equal(sj__slice_text(last), name)) return &sj__config_listener_table[i];
   }
   return NULL;
 }
@@ -240,13 +246,14 @@ static sj_status read_listener(value_reader *reader, const sj__config_node *node
 
 static sj_status read_listeners(value_reader *reader, const sj__config_node *node,
                                 sj__config_listeners *out) {
-  void *items = NULL;
-  sj_status status = begin_list(reader, node, sizeof *out->items, &items);
-  sj__config_listeners read = {items, 0};
+  sj_status status = SJ_OK;
+  sj__config_listener *items = begin_list(reader, node, sizeof *items, &status);
+  if (items == NULL) return status;
+  size_t count = 0;
   for (sj__config_node *item = node->first; item != NULL && status == SJ_OK; item = item->next) {
-    status = read_listener(reader, item, &read.items[read.count++]);
+    status = read_listener(reader, item, &items[count++]);
   }
-  if (status == SJ_OK) *out = read;
+  if (status == SJ_OK) *out = (sj__config_listeners){items, count};
   return status;
 }
 

@@ -137,7 +137,7 @@ static sj_status start_workers(running_daemon *self, sj_error *error) {
   for (size_t i = 1; i < self->worker_count && status == SJ_OK; i++) {
     status = start_thread(self, i);
     if (status != SJ_OK)
-      sj__fail(error, status, "cannot start worker %zu: %s", i, sj_status_text(status));
+      sj__error_set(error, status, "cannot start worker %zu: %s", i, sj_status_text(status));
   }
   sj__mutex_lock(&self->lock);
   while (self->reported < service->worker_count - 1) sj__cond_wait(&self->changed, &self->lock);
