@@ -86,11 +86,9 @@ static sj_status verify(sj__vault *vault, int64_t now_ms, const uint8_t *bytes, 
 sj_status sj__handle_decode(sj__vault *vault, int64_t now_ms, sj_slice text, sj__handle *out) {
   uint8_t bytes[SJ__HANDLE_TEXT_MAX];
   size_t size = 0;
-  if (text.size > SJ__HANDLE_TEXT_MAX) return SJ_BAD_CREDENTIAL;
-  sj_status status = sj__base64url_decode(text, bytes, &size);
-  if (status != SJ_OK || !parse(bytes, size, out)) {
-    status = SJ_BAD_CREDENTIAL;
-  } else {
+  sj_status status = SJ_BAD_CREDENTIAL;
+  if (text.size <= SJ__HANDLE_TEXT_MAX && sj__base64url_decode(text, bytes, &size) == SJ_OK &&
+      parse(bytes, size, out)) {
     status = verify(vault, now_ms, bytes, size, out);
   }
   sj__wipe(bytes, sizeof(bytes));

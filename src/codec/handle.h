@@ -32,7 +32,8 @@ SJ_MUST_USE sj_status sj__handle_encode(sj__vault *vault, int64_t now_ms, const 
 /*
  * Parses and verifies. SJ_BAD_CREDENTIAL: malformed, not canonical, unknown
  * format or kind, or a wrong MAC (all alike to a caller outside);
- * SJ_UNKNOWN_KEY, SJ_RETIRED_KEY: the kid, before any MAC is computed.
+ * SJ_UNKNOWN_KEY, SJ_RETIRED_KEY: the kid, before any MAC is computed. On
+ * failure *out is zeroed.
  */
 SJ_MUST_USE sj_status sj__handle_decode(sj__vault *vault, int64_t now_ms, sj_slice text,
                                         sj__handle *out);

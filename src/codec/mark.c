@@ -18,12 +18,19 @@ sj_status sj__mark_encode(sj__vault *vault, int64_t now_ms, const sj__mark *mark
   out[1] = mark->kid;
   out[2] = (uint8_t)mark->scope;
   out[3] = mark->has_except ? FLAG_EXCEPT : 0;
-  memcpy(out + AT_VALUE, mark->value, sizeof(mark->value));
+  if (mark->scope != SJ__MARK_REALM) memcpy(out + AT_VALUE, mark->value, sizeof(mark->value));
   sj__put_u64(out + AT_MOMENT, (uint64_t)mark->moment_ms);
   if (mark->has_except) memcpy(out + AT_EXCEPT, mark->except, sizeof(mark->except));
   sj__put_u64(out + AT_UNTIL, (uint64_t)mark->until_ms);
   sj_slice signed_part = sj__slice(out, AT_MAC);
   return sj__vault_mac(vault, mark->kid, now_ms, SJ__PURPOSE_MARK, &signed_part, 1, out + AT_MAC);
+}
+
+/* What is absent is zeros: one mark, one form. */
+static bool is_canonical(const sj__mark *mark) {
+  static const uint8_t zeros[SJ__KEY_SIZE];
+  return (mark->has_except || memcmp(mark->except, zeros, sizeof(mark->except)) == 0) &&
+         (mark->scope != SJ__MARK_REALM || memcmp(mark->value, zeros, sizeof(mark->value)) == 0);
 }
 
 static bool read_fields(const uint8_t *bytes, sj__mark *out) {
@@ -36,8 +43,9 @@ static bool read_fields(const uint8_t *bytes, sj__mark *out) {
   };
   memcpy(out->value, bytes + AT_VALUE, sizeof(out->value));
   memcpy(out->except, bytes + AT_EXCEPT, sizeof(out->except));
-  return bytes[0] == MARK_FORMAT && bytes[2] >= SJ__MARK_SESSION && bytes[2] <= SJ__MARK_REALM &&
-         bytes[3] <= FLAG_EXCEPT && out->moment_ms >= 0 && out->until_ms >= 0;
+  return is_canonical(out) && bytes[0] == MARK_FORMAT && bytes[2] >= SJ__MARK_SESSION &&
+         bytes[2] <= SJ__MARK_REALM && bytes[3] <= FLAG_EXCEPT && out->moment_ms >= 0 &&
+         out->until_ms >= 0;
 }
 
 sj_status sj__mark_decode(sj__vault *vault, int64_t now_ms, sj_slice bytes, sj__mark *out) {

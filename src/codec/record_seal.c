@@ -56,12 +56,12 @@ static const meta_field fields[TAG_COUNT] = {
 
 static const size_t fixed_sizes[] = {
     [VALUE_TEXT] = 0, [VALUE_BYTE] = 1, [VALUE_TIME] = 8, [VALUE_FORK] = 4};
+static const uint8_t zeros[8];
 
 /* --- Writing meta -------------------------------------------------------------------- */
 
 /* The value as bytes; {NULL,0} where it is absent or zero. `space` holds numbers. */
 static sj_slice value_of(const sj__meta *meta, const meta_field *field, uint8_t space[8]) {
-  static const uint8_t zeros[8];
   const char *member = (const char *)meta + field->offset;
   sj_slice text;
   int64_t time;
@@ -106,6 +106,13 @@ static void set_value(sj__meta *meta, const meta_field *field, sj_slice value) {
   }
 }
 
+/* What write_meta can have made: zeros are left out, no moment is negative. */
+static bool is_possible(value_type type, sj_slice value) {
+  if (type == VALUE_TEXT) return true;
+  if (value.size != fixed_sizes[type] || memcmp(value.data, zeros, value.size) == 0) return false;
+  return type != VALUE_TIME || ((uint8_t)value.data[0] & 0x80) == 0;
+}
+
 static sj_status read_meta(sj_slice text, sj__meta *out) {
   const uint8_t *bytes = (const uint8_t *)text.data;
   int last_tag = 0;
@@ -116,9 +123,9 @@ static sj_status read_meta(sj_slice text, sj__meta *out) {
     size_t size = (size_t)bytes[at + 1] << 8 | bytes[at + 2];
     at += 3;
     if (tag <= last_tag || tag >= TAG_COUNT || size > text.size - at) return SJ_CORRUPT;
-    size_t fixed = fixed_sizes[fields[tag].type];
-    if (fixed != 0 && size != fixed) return SJ_CORRUPT;
-    set_value(out, &fields[tag], sj__slice(text.data + at, size));
+    sj_slice value = sj__slice(text.data + at, size);
+    if (!is_possible(fields[tag].type, value)) return SJ_CORRUPT;
+    set_value(out, &fields[tag], value);
     last_tag = tag;
     at += size;
   }
