@@ -11,6 +11,10 @@
 #ifndef SOJOURN_STATUS_H
 #define SOJOURN_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if defined(__GNUC__)
 #define SJ_API               __attribute__((visibility("default")))
 #define SJ_MUST_USE          __attribute__((warn_unused_result))
@@ -109,5 +113,9 @@ typedef struct sj_error {
   sj_status status;
   char message[512];
 } sj_error;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
