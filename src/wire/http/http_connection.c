@@ -380,9 +380,21 @@ void sj__http_connection_replied(sj__http_connection *connection) {
   }
 }
 
+/*
+ * Writes, and reads on where reading was stopped, until neither is possible:
+ * what is answered meanwhile must leave too. False: the connection is gone.
+ */
+static bool make_way(sj__http_connection *connection) {
+  if (!write_output(connection)) return false;
+  while (connection->paused && may_resume(connection)) {
+    resume(connection);
+    if (connection->state == SJ__HTTP_STATE_CLOSED || !write_output(connection)) return false;
+  }
+  return true;
+}
+
 void sj__http_connection_flush(sj__http_connection *connection) {
-  if (connection->state == SJ__HTTP_STATE_CLOSED || !write_output(connection)) return;
-  if (connection->paused && may_resume(connection)) resume(connection);
+  if (connection->state == SJ__HTTP_STATE_CLOSED || !make_way(connection)) return;
   if (!is_quiet(connection)) {
     arm(connection);
     return;

@@ -195,8 +195,8 @@ bool sj__http_read_request_line(sj__http_exchange *exchange, sj_slice line,
   target++;
   const char *version = memchr(target, ' ', (size_t)(end - target));
   if (version == NULL) return refuse(refusal, 400, "the request line has no version");
-  if (!read_target(request, slice_between(target, version))) {
-    return refuse(refusal, 400, "the request target is malformed");
-  }
-  return read_version(exchange, slice_between(version + 1, end), refusal);
+  /* First: what the target may be is for the version to say ("PRI * HTTP/2.0"). */
+  if (!read_version(exchange, slice_between(version + 1, end), refusal)) return false;
+  if (read_target(request, slice_between(target, version))) return true;
+  return refuse(refusal, 400, "the request target is malformed");
 }
