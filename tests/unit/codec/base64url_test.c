@@ -117,12 +117,29 @@ static void what_is_written_is_read_again_and_nothing_is_written_beyond(void **s
   }
 }
 
+/* The decoder takes sixteen characters at a time. */
+static void one_foreign_character_or_bit_anywhere_is_seen(void **state) {
+  for (size_t size = 1; size <= 50; size++) {
+    char text[50];
+    memset(text, 'A', sizeof(text));
+    if (size % 4 == 1) assert_refused(sj__slice(text, size));
+    for (size_t at = 0; at < size; at++) {
+      text[at] = '+';
+      assert_refused(sj__slice(text, size));
+      text[at] = 'A';
+    }
+    text[size - 1] = 'B'; /* its lowest bit is used by whole groups alone */
+    if (size % 4 != 0) assert_refused(sj__slice(text, size));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_published_examples_hold),
       cmocka_unit_test(only_the_alphabet_is_taken),
       cmocka_unit_test(malformed_forms_are_not_repaired),
       cmocka_unit_test(trailing_bits_are_zero),
+      cmocka_unit_test(one_foreign_character_or_bit_anywhere_is_seen),
       cmocka_unit_test(what_is_written_is_read_again_and_nothing_is_written_beyond),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
