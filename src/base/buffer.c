@@ -70,13 +70,8 @@ void sj__buffer_append_char(sj__buffer *buffer, char c) {
 }
 
 void sj__buffer_append_u64(sj__buffer *buffer, uint64_t value) {
-  char digits[20];
-  size_t at = sizeof(digits);
-  do {
-    digits[--at] = (char)('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  sj__buffer_append(buffer, digits + at, sizeof(digits) - at);
+  char digits[SJ__U64_DIGITS];
+  sj__buffer_append_slice(buffer, sj__slice_of_u64(value, digits));
 }
 
 void sj__buffer_appendf(sj__buffer *buffer, const char *format, ...) {

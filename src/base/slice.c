@@ -27,6 +27,15 @@ sj_slice sj__slice_trim(sj_slice s) {
   return s;
 }
 
+sj_slice sj__slice_of_u64(uint64_t value, char space[SJ__U64_DIGITS]) {
+  size_t at = SJ__U64_DIGITS;
+  do {
+    space[--at] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  return sj__slice(space + at, SJ__U64_DIGITS - at);
+}
+
 bool sj__slice_to_u64(sj_slice s, uint64_t max, uint64_t *out) {
   if (s.size == 0 || (s.size > 1 && s.data[0] == '0')) return false;
   uint64_t value = 0;

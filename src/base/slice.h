@@ -44,4 +44,9 @@ sj_slice sj__slice_trim(sj_slice s);
  */
 bool sj__slice_to_u64(sj_slice s, uint64_t max, uint64_t *out);
 
+#define SJ__U64_DIGITS 20
+
+/* The same the other way: decimal digits at the end of `space`. */
+sj_slice sj__slice_of_u64(uint64_t value, char space[SJ__U64_DIGITS]);
+
 #endif

@@ -1,8 +1,5 @@
 #include "front/check/check_front.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/errors.h"
@@ -129,7 +126,7 @@ static void allow(sj__exchange *exchange, const check *made, sj_slice attributes
   const sj_call *call = &exchange->call;
   const sj_session *session = call->session;
   sj__buffer *subject = &exchange->front->scratch;
-  char version[24], level[4];
+  char version[SJ__U64_DIGITS], level[SJ__U64_DIGITS];
   sj__reply reply;
   sj__reply_init(&reply, 200);
   if (session->subject.data != NULL) {
@@ -140,11 +137,9 @@ static void allow(sj__exchange *exchange, const check *made, sj_slice attributes
     }
     sj__reply_add(&reply, "Sojourn-Subject", sj__buffer_slice(subject));
   }
-  int version_size = snprintf(version, sizeof version, "%" PRIu64, session->version);
-  int level_size = snprintf(level, sizeof level, "%u", (unsigned)session->auth_level);
   sj__reply_add(&reply, "Sojourn-Session", sj__slice(session->sid, SJ_SID_SIZE));
-  sj__reply_add(&reply, "Sojourn-Version", sj__slice(version, (size_t)version_size));
-  sj__reply_add(&reply, "Sojourn-Auth-Level", sj__slice(level, (size_t)level_size));
+  sj__reply_add(&reply, "Sojourn-Version", sj__slice_of_u64(session->version, version));
+  sj__reply_add(&reply, "Sojourn-Auth-Level", sj__slice_of_u64(session->auth_level, level));
   sj__reply_add(&reply, "Sojourn-Attributes", attributes);
   if (made->query.renew) sj__reply_add(&reply, "Set-Cookie", call->set_cookie);
   sj__exchange_send(exchange, &reply, SJ_OK);
@@ -155,7 +150,8 @@ static void checked(sj_call *call) {
   const check *made = exchange->handler_data;
   sj_slice attributes = {NULL, 0};
   sj_status status = call->status;
-  if (status == SJ_OK && !sj__check_is_satisfied(&made->query, call->session, sj__wall_ms())) {
+  int64_t now_ms = made->query.has_max_age ? sj__wall_ms() : 0;
+  if (status == SJ_OK && !sj__check_is_satisfied(&made->query, call->session, now_ms)) {
     status = SJ_STEP_UP;
   }
   if (status == SJ_OK && exchange->front->check_attribute_count > 0) {

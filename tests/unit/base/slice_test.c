@@ -43,6 +43,13 @@ static void reads_decimals(void **state) {
   }
 }
 
+static void writes_decimals(void **state) {
+  char space[SJ__U64_DIGITS];
+  assert_slice_text(sj__slice_of_u64(0, space), "0");
+  assert_slice_text(sj__slice_of_u64(10, space), "10");
+  assert_slice_text(sj__slice_of_u64(UINT64_MAX, space), "18446744073709551615");
+}
+
 static void refuses_other_numbers(void **state) {
   static const char *const bad[] = {"",
                                     "+1",
@@ -71,8 +78,11 @@ static void refuses_other_numbers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(compares_ascii_without_case), cmocka_unit_test(trims_blanks_only),
-      cmocka_unit_test(compares_and_finds_prefixes), cmocka_unit_test(reads_decimals),
+      cmocka_unit_test(compares_ascii_without_case),
+      cmocka_unit_test(trims_blanks_only),
+      cmocka_unit_test(compares_and_finds_prefixes),
+      cmocka_unit_test(reads_decimals),
+      cmocka_unit_test(writes_decimals),
       cmocka_unit_test(refuses_other_numbers),
   };
   return cmocka_run_group_tests_name("unit/base/slice", tests, NULL, NULL);
