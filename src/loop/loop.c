@@ -51,10 +51,14 @@ bool sj__loop_has_tasks(const sj__loop *loop) {
   return loop->deferred.head != NULL || loop->turn_end.head != NULL || loop->farewells.head != NULL;
 }
 
+void sj__loop_run_deferred(sj__loop *loop) {
+  while (run_first(&loop->deferred)) continue;
+}
+
 void sj__loop_settle(sj__loop *loop) {
   loop->settling = true;
   do {
-    while (run_first(&loop->deferred)) continue;
+    sj__loop_run_deferred(loop);
   } while (run_first(&loop->turn_end) || run_first(&loop->farewells));
   loop->settling = false;
 }

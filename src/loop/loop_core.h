@@ -5,7 +5,8 @@
  *
  * A turn: events (timers, reads, accepted connections …) call out; then
  * sj__loop_settle runs what they deferred, what they left for the turn's end,
- * and last the farewells of closed objects; then the loop waits.
+ * and last the farewells of closed objects; then the loop waits. What a read
+ * defers, libuv's loop runs right after it.
  */
 #ifndef SJ_LOOP_LOOP_CORE_H
 #define SJ_LOOP_LOOP_CORE_H
@@ -94,6 +95,11 @@ void sj__loop_release(sj__loop *loop);
 
 /* Runs all that is queued, and what that queues, until nothing is. */
 void sj__loop_settle(sj__loop *loop);
+/*
+ * Runs the deferred tasks alone, and what they defer. After an event whose
+ * consequences are best drawn while its data is still in the caches.
+ */
+void sj__loop_run_deferred(sj__loop *loop);
 /* Moves what other threads have posted to the deferred tasks. */
 void sj__loop_collect(sj__loop *loop);
 bool sj__loop_has_tasks(const sj__loop *loop);

@@ -33,6 +33,7 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer) {
     self->ended = true;
     stream->events->on_end(stream, size == UV_EOF ? SJ_CLOSED : SJ_IO);
   }
+  sj__loop_run_deferred(self->base.loop);
 }
 
 static void uv_stream_read_start(sj__stream *stream) {

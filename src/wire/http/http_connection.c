@@ -253,11 +253,9 @@ static bool may_resume(const sj__http_connection *connection) {
 /* Serves what the data holds, until it is used up or too much is under way. */
 static size_t consume(sj__http_connection *connection, const char *data, size_t size) {
   size_t at = 0;
-  connection->consuming = true;
   while (at < size && is_reading(connection) && !must_pause(connection)) {
     at += read_some(connection, data + at, size - at);
   }
-  connection->consuming = false;
   return is_reading(connection) ? at : size;
 }
 
@@ -297,7 +295,7 @@ static void on_read(sj__stream *stream, char *data, size_t size) {
   }
   size_t used = consume(connection, data, size);
   settle_input(connection, data + used, size - used);
-  if (connection->output.size > 0) sj__http_connection_flush(connection);
+  if (connection->output.size > 0) sj__http_server_touch(connection->server, connection);
 }
 
 /* The stopped reading goes on: first with what came before it was stopped. */
@@ -367,17 +365,12 @@ static void finish(sj__http_connection *connection) {
 }
 
 /*
- * What was answered while input was consumed leaves together when that is
- * done, while the connection is still in the processor's caches; a later reply
- * at once, if nothing else is under way that it could share a write with.
+ * Replies leave when the turn ends: those of one connection in one write, and
+ * those of all connections one after the other, so that a client that serves
+ * many of them is woken once and not once a reply.
  */
 void sj__http_connection_replied(sj__http_connection *connection) {
-  if (connection->consuming) return;
-  if (connection->exchange_count > 0 || connection->paused) {
-    sj__http_server_touch(connection->server, connection);
-  } else {
-    sj__http_connection_flush(connection);
-  }
+  sj__http_server_touch(connection->server, connection);
 }
 
 /*

@@ -176,7 +176,6 @@ struct sj__http_connection {
   uint64_t write_deadline_ms;  /* of what the stream holds; 0: nothing */
   sj__timer timer;             /* may be due before the deadline, never after it */
   bool writing;                /* the stream holds bytes: on_drained will come */
-  bool consuming;              /* input is being read: what is answered meanwhile gathers */
   bool paused;                 /* reading is stopped: too much is under way */
   bool ended;                  /* the client has shut its side */
   bool continue_due;           /* "100 Continue" waits for its turn */
@@ -198,7 +197,7 @@ void sj__http_connection_move(sj__http_connection *connection, sj__http_state st
 void sj__http_connection_abort(sj__http_connection *connection);
 /* Writes what has gathered, then does what follows from it. */
 void sj__http_connection_flush(sj__http_connection *connection);
-/* There is more output: flushes now or lets it gather. */
+/* There is more output: it leaves when the turn ends. */
 void sj__http_connection_replied(sj__http_connection *connection);
 /* The server is draining: see sj__http_server_drain. */
 void sj__http_connection_drain(sj__http_connection *connection);
