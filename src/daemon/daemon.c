@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,10 +78,20 @@ static sj_status open_sessions(running_daemon *self, sj_error *error) {
   return SJ_OK;
 }
 
+/* As Prometheus' own programs tell theirs: a gauge that is 1, the version as its label. */
+static sj_status add_build_info(sj__metrics *metrics) {
+  char labels[64];
+  snprintf(labels, sizeof labels, "version=\"%s\"", sj_version());
+  sj__metric *info = sj__metrics_add(metrics, SJ__GAUGE, "sojourn_build_info",
+                                     "The program that runs here; always 1.", labels);
+  sj__metric_set(info, 1);
+  return info != NULL ? SJ_OK : SJ_NO_MEMORY;
+}
+
 static sj_status add_metrics(running_daemon *self) {
   sj__service *service = &self->service;
   service->metrics = sj__metrics_new();
-  if (service->metrics == NULL) return SJ_NO_MEMORY;
+  if (service->metrics == NULL || add_build_info(service->metrics) != SJ_OK) return SJ_NO_MEMORY;
   sj_status status = sj__process_metrics_init(&service->process, service->metrics);
   if (status != SJ_OK) return status;
   status = sj__http_metrics_init(&service->http_metrics, service->metrics);

@@ -25,6 +25,7 @@ struct sj__front_metrics {
   sj__metric *reachable;
   sj__metric *writable;
   sj__metric *used;
+  sj__metric *limit;
   sj__metric *records;
 };
 
@@ -92,9 +93,11 @@ static bool add_store(sj__front_metrics *metrics, sj__metrics *registry) {
     const char *help;
   } gauges[] = {
       {&metrics->ready, "sojourn_ready", "1 once marks are replayed and the store has answered."},
-      {&metrics->reachable, "sojourn_store_reachable", "1 while the store answers."},
+      {&metrics->reachable, "sojourn_store_reachable",
+       "1 if the store has answered its latest call."},
       {&metrics->writable, "sojourn_store_writable", "1 while the store takes writes."},
       {&metrics->used, "sojourn_store_used_bytes", "What the store holds; 0: not known."},
+      {&metrics->limit, "sojourn_store_limit_bytes", "What the store may hold; 0: no limit."},
       {&metrics->records, "sojourn_store_records", "Records kept, an estimate; 0: not known."},
   };
   for (size_t i = 0; i < SJ__COUNT_OF(gauges); i++) {
@@ -139,5 +142,6 @@ void sj__front_metrics_set_store(sj__front_metrics *metrics, bool ready,
   sj__metric_set(metrics->reachable, health->reachable ? 1 : 0);
   sj__metric_set(metrics->writable, health->writable ? 1 : 0);
   sj__metric_set(metrics->used, (int64_t)health->used_bytes);
+  sj__metric_set(metrics->limit, (int64_t)health->limit_bytes);
   sj__metric_set(metrics->records, (int64_t)health->records);
 }

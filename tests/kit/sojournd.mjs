@@ -9,8 +9,9 @@ export const cli = path.join(build, 'sojourn');
 
 // Starts and waits until it is ready. `env` adds SOJOURN__* entries, `config` is
 // the text of a YAML file, `state` an existing state folder (kept at stop).
+// With `t`, a test's context, it is killed when that test ends, however it ends.
 // Gives { url, port, state, key, pid, stderr(), stop(), kill(), exited, call() }.
-export async function startSojournd({ env = {}, config, args = [], state, port, ready = true } = {}) {
+export async function startSojournd({ t, env = {}, config, args = [], state, port, ready = true } = {}) {
   state ??= temporaryFolder('state');
   port ??= await freePort();
   const settings = { SOJOURN__STATE: state, SOJOURN__WORKERS: '2', ...env };
@@ -25,6 +26,7 @@ export async function startSojournd({ env = {}, config, args = [], state, port, 
     args = ['--config', file, ...args];
   }
   const daemon = start(binary, args, { env: settings });
+  t?.after(() => daemon.kill());
   const url = `http://127.0.0.1:${port}`;
   const server = { ...daemon, url, port, state, key: undefined };
   if (ready) {

@@ -1,5 +1,6 @@
 #include "store/compose/trace_store.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -17,6 +18,7 @@ typedef struct trace_store {
   sj__store *inner;
   sj__metric *calls[SJ__OP_COUNT][OUTCOMES];
   sj__metric *seconds[SJ__OP_COUNT];
+  atomic_bool silent; /* the latest call was not answered */
 } trace_store;
 
 typedef struct trace_frame {
@@ -63,12 +65,21 @@ static void log_call(const sj__store_call *call, uint64_t took_ns) {
           SJ__FIELD("sid", sj__slice(sid, size)), SJ__FIELD_INT("microseconds", took_ns / 1000));
 }
 
+/* Read by any thread; written only when it changes, so that workers don't share a line. */
+static void note_answer(trace_store *store, sj_status status) {
+  if (status == SJ_CANCELLED) return;
+  bool silent = status == SJ_UNAVAILABLE;
+  if (atomic_load_explicit(&store->silent, memory_order_relaxed) == silent) return;
+  atomic_store_explicit(&store->silent, silent, memory_order_relaxed);
+}
+
 static void trace_done(sj__store_call *call) {
   trace_frame *frame = SJ__CONTAINER_OF(sj__store_frame_pop(call), trace_frame, base);
   trace_port *port = frame->port;
   uint64_t took_ns = sj__monotonic_ns() - frame->started_ns;
   frame->next_free = port->unused;
   port->unused = frame;
+  note_answer(port->store, call->status);
   if (call->status < OUTCOMES) sj__metric_add(port->store->calls[call->op][call->status], 1);
   sj__metric_observe_ns(port->store->seconds[call->op], took_ns);
   if (sj__log_enabled(SJ__LOG_DEBUG)) log_call(call, took_ns);
@@ -155,7 +166,9 @@ static sj_status trace_attach(sj__store *base, sj__loop *loop, sj__port **out) {
 /* --- The store -------------------------------------------------------------------- */
 
 static void trace_health(sj__store *base, sj__store_health *out) {
-  sj__store_health_get(SJ__CONTAINER_OF(base, trace_store, base)->inner, out);
+  trace_store *store = SJ__CONTAINER_OF(base, trace_store, base);
+  sj__store_health_get(store->inner, out);
+  if (atomic_load_explicit(&store->silent, memory_order_relaxed)) out->reachable = false;
 }
 
 static void trace_close(sj__store *base) {
