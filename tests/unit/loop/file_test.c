@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../kit/failing_allocator.h"
 #include "loop/file.h"
+
+/* Ours wins over the C library's: who runs the tests is another user for a while. */
+static uid_t pretended_user;
+
+uid_t geteuid(void) {
+  return pretended_user != 0 ? pretended_user : (uid_t)syscall(SYS_geteuid);
+}
 
 static char folder[] = "/tmp/sojourn-file-test-XXXXXX";
 
@@ -143,15 +151,21 @@ static void every_right_of_others_is_too_much(void **state) {
 }
 
 static void a_strangers_file_is_not_private(void **state) {
-  if (geteuid() != 0) skip();
   const char *path = in_folder("key");
   assert_ok(sj__file_write_private(path, SJ__SLICE("k"), false, NULL));
-  assert_int_equal(chown(path, 12345, 12345), 0);
+  /* Root's own files are everybody's to trust, so as root the file is given away. */
+  if (geteuid() == 0) assert_int_equal(chown(path, 12345, 12345), 0);
+  uid_t stranger = geteuid() == 0 ? 12345 : geteuid();
+  char shown[24];
+  snprintf(shown, sizeof(shown), "%lu", (unsigned long)stranger);
   sj__buffer out;
   sj__buffer_init(&out, 0);
   sj_error error;
-  assert_int_equal(sj__file_read(path, SJ__FILE_PRIVATE, 10, &out, &error), SJ_PERMISSION);
-  assert_non_null(strstr(error.message, "12345"));
+  pretended_user = stranger + 1;
+  sj_status status = sj__file_read(path, SJ__FILE_PRIVATE, 10, &out, &error);
+  pretended_user = 0;
+  assert_int_equal(status, SJ_PERMISSION);
+  assert_non_null(strstr(error.message, shown));
   sj__buffer_release(&out);
   unlink(path);
 }

@@ -190,11 +190,24 @@ static void accepted_connections_do_not_delay(void **state) {
   sj__listener_close(listener, NULL, NULL);
 }
 
+/* Containers may let everybody have every port. */
+static bool is_privileged(int port) {
+  int first = 1024;
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "r");
+  if (file == NULL) return true;
+  if (fscanf(file, "%d", &first) != 1) first = 1024;
+  fclose(file);
+  return port < first;
+}
+
 static void privileged_ports_are_refused(void **state) {
-  if (geteuid() == 0) skip();
   sj__listen_options options = {.address = "127.0.0.1:1"};
   sj_error error;
-  assert_int_equal(try_listener(*state, &options, &error), SJ_PERMISSION);
+  uid_t user = geteuid();
+  if (user == 0) assert_int_equal(seteuid(65534), 0);
+  sj_status status = try_listener(*state, &options, &error);
+  if (user == 0) assert_int_equal(seteuid(user), 0);
+  assert_int_equal(status, is_privileged(1) ? SJ_PERMISSION : SJ_OK);
 }
 
 static uint64_t cpu_ns(void) {
