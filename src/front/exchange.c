@@ -21,6 +21,16 @@ void sj__reply_add(sj__reply *reply, const char *name, sj_slice value) {
   reply->fields[reply->response.field_count++] = (sj__http_field){sj__slice_text(name), value};
 }
 
+/*
+ * With it goes what the site left behind in the browser (OWASP ASVS 14.3.1);
+ * not "cookies", which would take those of others too.
+ */
+static void add_clearing_cookie(sj__reply *reply, sj_slice set_cookie) {
+  if (set_cookie.data == NULL) return;
+  sj__reply_add(reply, "Set-Cookie", set_cookie);
+  sj__reply_add(reply, "Clear-Site-Data", SJ__SLICE("\"cache\", \"storage\""));
+}
+
 static void wipe_scratch(sj__front *front) {
   sj__wipe(front->scratch.data, front->scratch.size);
   sj__buffer_reset(&front->scratch);
@@ -88,7 +98,7 @@ static void log_internal(const sj__exchange *exchange, int http, sj_status statu
           SJ__FIELD_CSTR("route", exchange->route->pattern));
 }
 
-static void fail(sj__exchange *exchange, const sj__problem *problem, sj_slice set_cookie) {
+static void fail(sj__exchange *exchange, const sj__problem *problem, sj_slice clearing_cookie) {
   sj__reply reply;
   sj__buffer allow;
   sj__buffer *body = &exchange->front->scratch;
@@ -96,7 +106,7 @@ static void fail(sj__exchange *exchange, const sj__problem *problem, sj_slice se
   sj__buffer_init(&allow, 0);
   sj__reply_init(&reply, problem->http);
   add_status_fields(exchange, &reply, problem->status, &allow);
-  sj__reply_add(&reply, "Set-Cookie", set_cookie);
+  add_clearing_cookie(&reply, clearing_cookie);
   log_internal(exchange, problem->http, problem->status);
   sj__problem_write(problem, body);
   if (sj__buffer_status(body) == SJ_OK && sj__buffer_status(&allow) == SJ_OK) {
@@ -190,7 +200,7 @@ void sj__exchange_no_content(sj_call *call) {
     return;
   }
   sj__reply_init(&reply, 204);
-  sj__reply_add(&reply, "Set-Cookie", call->set_cookie);
+  add_clearing_cookie(&reply, call->set_cookie);
   sj__exchange_send(exchange, &reply, SJ_OK);
 }
 

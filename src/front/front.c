@@ -135,7 +135,7 @@ static void dispatch(sj__exchange *exchange) {
   sj_slice detail = {NULL, 0};
   if (status == SJ_OK) {
     status = decode_parameters(exchange);
-    if (status == SJ_BAD_REQUEST) detail = SJ__SLICE("the path has a malformed % escape");
+    if (status == SJ_BAD_REQUEST) detail = SJ__SLICE("the path has a malformed % escape or a NUL");
   }
   if (status == SJ_OK) {
     handler(exchange);

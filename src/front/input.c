@@ -56,8 +56,10 @@ static sj_status read_parameter(sj__arena *arena, sj_slice pair, const char *con
   sj_slice value;
   if (sj__input_decode(arena, name, true, &name) != SJ_OK ||
       sj__input_decode(arena, pair, true, &value) != SJ_OK) {
-    return sj__fail(error, SJ_BAD_REQUEST, "the query has a malformed %% escape");
+    return sj__fail(error, SJ_BAD_REQUEST, "the query has a malformed %% escape or a NUL");
   }
+  /* RFC 6750 2.3's place for a credential: no credential for us, and no mistake (DESIGN.md 3). */
+  if (sj__slice_equal(name, SJ__SLICE("access_token"))) return SJ_OK;
   for (size_t i = 0; i < count; i++) {
     if (!sj__slice_equal(name, sj__slice_text(names[i]))) continue;
     if (values[i].data != NULL) return refuse_parameter(error, "repeated", name, names, count);

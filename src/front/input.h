@@ -17,7 +17,8 @@ SJ_MUST_USE sj_status sj__input_decode(sj__arena *arena, sj_slice text, bool plu
 /*
  * values[i] becomes the decoded value of names[i], {NULL,0} where it is absent.
  * SJ_BAD_REQUEST: a name that isn't there, one given twice, a bad escape: a
- * misspelt parameter must not widen what a call does. SJ_NO_MEMORY.
+ * misspelt parameter must not widen what a call does. access_token is passed
+ * over: credentials in URLs are ignored. SJ_NO_MEMORY.
  */
 SJ_MUST_USE sj_status sj__query_parse(sj__arena *arena, sj_slice query, const char *const *names,
                                       size_t count, sj_slice *values, sj_error *error);

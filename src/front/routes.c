@@ -1,4 +1,4 @@
-/* The table of DESIGN.md 7. Kept in step with docs/openapi.yaml by tests/e2e/openapi.test.mjs. */
+/* The table of DESIGN.md 7. Kept in step with docs/openapi.yaml by tests/e2e/api.test.mjs. */
 #include "base/alloc.h"
 #include "front/check/check_front.h"
 #include "front/exchange.h"

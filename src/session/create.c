@@ -8,7 +8,8 @@
 #define NAME_MAX_BYTES       255
 #define USER_AGENT_MAX_BYTES 1024
 #define AMR_MAX              16
-#define AMR_TEXT_MAX         1024
+#define AMR_ITEM_MAX         64
+#define AMR_TEXT_MAX         4096 /* as JSON: what AMR_MAX of them take, escaped */
 
 /* --- Arguments ------------------------------------------------------------------- */
 
@@ -19,12 +20,16 @@ static bool check_text(sj__request *request, const char *name, sj_slice text, si
   return false;
 }
 
-bool sj__check_subject(sj__request *request, sj_slice subject) {
-  if (subject.data != NULL && subject.size == 0) {
-    sj__request_fail(request, SJ_BAD_REQUEST, "subject: must not be empty; leave it out for none");
+bool sj__check_name(sj__request *request, const char *what, sj_slice name) {
+  if (name.data != NULL && name.size == 0) {
+    sj__request_fail(request, SJ_BAD_REQUEST, "%s: must not be empty; leave it out for none", what);
     return false;
   }
-  return check_text(request, "subject", subject, NAME_MAX_BYTES);
+  return check_text(request, what, name, NAME_MAX_BYTES);
+}
+
+bool sj__check_subject(sj__request *request, sj_slice subject) {
+  return sj__check_name(request, "subject", subject);
 }
 
 static bool is_list_of_texts(sj__request *request, sj_slice amr) {
@@ -39,15 +44,16 @@ static bool is_list_of_texts(sj__request *request, sj_slice amr) {
   sj_slice text;
   size_t count = 0;
   for (sj__json *item; (item = sj__json_next(root, &cursor, &name)) != NULL; count++) {
-    if (!sj__json_text(item, &text) || !sj__text_is_clean(text, 64)) return false;
+    if (!sj__json_text(item, &text) || !sj__text_is_clean(text, AMR_ITEM_MAX)) return false;
   }
   return count <= AMR_MAX;
 }
 
 bool sj__check_amr(sj__request *request, sj_slice amr) {
   if (amr.data == NULL || is_list_of_texts(request, amr)) return true;
-  sj__request_fail(request, SJ_BAD_REQUEST, "amr: an array of at most %d strings of 64 bytes",
-                   AMR_MAX);
+  sj__request_fail(request, SJ_BAD_REQUEST,
+                   "amr: an array of at most %d strings of %d bytes without control characters",
+                   AMR_MAX, AMR_ITEM_MAX);
   return false;
 }
 

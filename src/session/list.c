@@ -36,8 +36,17 @@ static sj_status take(sj__request *request, sj_slice bytes) {
   return SJ_OK;
 }
 
+static void refuse_cursor(sj__request *request) {
+  sj__request_fail(request, SJ_BAD_REQUEST, "cursor: not one that a listing gave");
+}
+
 static void on_page(sj__request *request) {
   const sj__store_call *call = &request->store_call;
+  /* Of all that is asked with, only a caller's cursor can be one that the store never gave. */
+  if (call->status == SJ_MISUSE && request->kind == SJ__KIND_LIST) {
+    refuse_cursor(request);
+    return;
+  }
   if (call->status != SJ_OK) {
     sj__request_store_failed(request);
     return;
@@ -138,7 +147,7 @@ static void begin_list(sj__request *request) {
   if (request->subject.data == NULL || request->limit > LIMIT_MAX) {
     sj__request_fail(request, SJ_BAD_REQUEST, "a subject, and a limit of 1 to %d", LIMIT_MAX);
   } else if (read_cursor(request, request->list_cursor) != SJ_OK) {
-    sj__request_fail(request, SJ_BAD_REQUEST, "cursor: not one that a listing gave");
+    refuse_cursor(request);
   } else if (sj__check_subject(request, request->subject)) {
     sj__collect(request, on_collected);
   }

@@ -132,7 +132,6 @@ static void on_read(sj__request *request) {
   } else if (status != SJ_OK && status != SJ_BEHIND) {
     sj__request_store_failed(request);
   } else if ((status = sj__loaded_open(request, request->store_call.record)) != SJ_OK) {
-    if (status == SJ_CORRUPT) sj__audit(request, "refused", "corrupt");
     sj__request_finish(request, told_of_key(status));
   } else {
     judge_loaded(request);

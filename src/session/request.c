@@ -164,7 +164,7 @@ void sj__request_finish(sj__request *request, sj_status status) {
     worker->background_count--;
   } else {
     count(request, status);
-    if (is_refusal(status) && status != SJ_NO_CREDENTIAL) {
+    if ((is_refusal(status) && status != SJ_NO_CREDENTIAL) || status == SJ_CORRUPT) {
       sj__audit(request, "refused", sj_status_code(status));
     }
     call->status = status;

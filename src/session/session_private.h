@@ -275,6 +275,7 @@ SJ_MUST_USE sj_status sj__new_identity(sj__request *request);
 int64_t sj__birth_ms(const sj__request *request);
 /* False: the request has been finished as SJ_BAD_REQUEST. Absent values are good. */
 bool sj__check_subject(sj__request *request, sj_slice subject);
+bool sj__check_name(sj__request *request, const char *what, sj_slice name);
 bool sj__check_amr(sj__request *request, sj_slice amr);
 
 /* --- end.c ----------------------------------------------------------------------- */

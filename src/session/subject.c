@@ -211,7 +211,8 @@ static void on_revoked(sj__request *request) {
 static void begin_revoke(sj__request *request) {
   if (request->moment_ms > request->now_ms) {
     sj__request_fail(request, SJ_BAD_REQUEST, "before: must not lie in the future");
-  } else if (sj__check_subject(request, request->subject)) {
+  } else if (sj__check_name(request, request->scope == SJ__MARK_CLIENT ? "client" : "subject",
+                            request->subject)) {
     sj__mark_all(request, request->scope, on_revoked);
   }
 }

@@ -156,9 +156,13 @@ static void refuse(sj__http_connection *connection, const sj__http_refusal *refu
   sj__http_server_count(connection->server, SJ__HTTP_COUNT_MALFORMED);
   sj__buffer_init(&document, 0);
   sj__http_write_problem(refusal, &document);
+  size_t field_count;
+  const sj__http_field *fields = sj__http_problem_fields(refusal->status, &field_count);
   const sj__http_response response = {
       .status = refusal->status,
       .content_type = "application/problem+json",
+      .fields = fields,
+      .field_count = field_count,
       .body = sj__buffer_slice(&document),
       .close = true,
   };

@@ -143,6 +143,8 @@ void sj__http_write_head_end(bool is_http_1_0, bool close, sj__buffer *out);
 sj_slice sj__http_response_body(const sj__http_exchange *exchange,
                                 const sj__http_response *response);
 void sj__http_date_refresh(sj__http_date *date, uint64_t now_ms);
+/* The fields that go with it: Cache-Control, and Retry-After with a 503. */
+const sj__http_field *sj__http_problem_fields(int status, size_t *count);
 /* The problem document of a refusal. Its errors stick to `out`. */
 void sj__http_write_problem(const sj__http_refusal *refusal, sj__buffer *out);
 

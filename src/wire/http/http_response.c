@@ -169,6 +169,19 @@ static sj_status status_of(int http) {
   }
 }
 
+#define TEXT(literal) \
+  { (literal), sizeof(literal) - 1 }
+
+static const sj__http_field problem_fields[] = {
+    {TEXT("Cache-Control"), TEXT("no-store")},
+    {TEXT("Retry-After"), TEXT("1")}, /* of a 503 alone: the last */
+};
+
+const sj__http_field *sj__http_problem_fields(int status, size_t *count) {
+  *count = SJ__COUNT_OF(problem_fields) - (status == 503 ? 0 : 1);
+  return problem_fields;
+}
+
 void sj__http_write_problem(const sj__http_refusal *refusal, sj__buffer *out) {
   const sj__problem problem = {
       .status = status_of(refusal->status),

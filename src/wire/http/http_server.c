@@ -194,9 +194,13 @@ static void turn_away(sj__http_server *server, sj__stream *stream) {
   sj__buffer_init(&reply, 0);
   stream->events = &ignore_events;
   sj__http_write_problem(&refusal, &document);
+  size_t field_count;
+  const sj__http_field *fields = sj__http_problem_fields(refusal.status, &field_count);
   const sj__http_response response = {
       .status = refusal.status,
       .content_type = "application/problem+json",
+      .fields = fields,
+      .field_count = field_count,
       .body = sj__buffer_slice(&document),
   };
   sj__http_date_refresh(&server->date, sj__http_now_ms(server));
