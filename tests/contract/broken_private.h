@@ -12,6 +12,7 @@ typedef struct broken_store {
   const defect *defect;
   sj__mutex mutex; /* guards what is known of sessions; held while a defect runs */
   sj__map sessions;
+  bool has_swept;
 } broken_store;
 
 typedef struct broken_port {

@@ -8,12 +8,32 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "contract.h"
 
-static char folder[] = "/tmp/sojourn-contract-XXXXXX";
+#define ROOM_WANTED ((uint64_t)1 << 30)
+
+static char folder[64];
 static bool has_folder;
+
+/* Memory where there is enough of it: what is tested here is not the disk. */
+static const char *temporary_root(void) {
+  struct statvfs seen;
+  bool is_roomy = access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &seen) == 0 &&
+                  (uint64_t)seen.f_bavail * seen.f_frsize >= ROOM_WANTED;
+  return is_roomy ? "/dev/shm" : "/tmp";
+}
+
+static void make_folder(void) {
+  (void)snprintf(folder, sizeof(folder), "%s/sojourn-contract-XXXXXX", temporary_root());
+  if (mkdtemp(folder) == NULL) {
+    perror(folder);
+    exit(2);
+  }
+  has_folder = true;
+}
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
   return remove(path);
@@ -28,11 +48,7 @@ static char *expand(const char *url) {
   char out[1024];
   const char *at = strstr(url, name);
   if (at == NULL) return sj__strdup(url);
-  if (!has_folder && mkdtemp(folder) == NULL) {
-    perror(folder);
-    exit(2);
-  }
-  has_folder = true;
+  if (!has_folder) make_folder();
   (void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(at - url), url, folder, at + sizeof(name) - 1);
   return sj__strdup(out);
 }

@@ -205,6 +205,16 @@ static void lose_mark(broken_call *of) {
   if (of->call->op == SJ__MARKS && of->call->item_count > 2) drop_item(of, 1);
 }
 
+/* As if the marks' numbers began anew: who was further on sees none of the new ones. */
+static void count_marks_anew(broken_call *of) {
+  broken_store *store = of->port->store;
+  sj__store_call *call = of->call;
+  if (call->op == SJ__SWEEP && call->count > 0) store->has_swept = true;
+  if (call->op == SJ__MARKS && store->has_swept && call->in.marks.cursor.size > 0) {
+    call->item_count = 0;
+  }
+}
+
 static void sweep_the_living(broken_call *of) {
   if (of->call->op == SJ__SWEEP) of->call->now_ms += 7200000;
 }
@@ -248,6 +258,7 @@ const defect defects[] = {
     {"pages_end_early", "list.pages", NULL, end_pages_early},
     {"scan_skips", "scan.finds_everything", NULL, skip_in_scan},
     {"marks_lose_one", "marks.replay_in_order", NULL, lose_mark},
+    {"marks_are_counted_anew", "marks.cursor_outlives_a_sweep", NULL, count_marks_anew},
     {"sweep_takes_the_living", "sweep.removes_garbage_alone", sweep_the_living, NULL},
     {"completes_inside_the_start", "call.completes_later", complete_inside, NULL},
     {"completes_twice", "call.completes_once", NULL, complete_twice},

@@ -78,6 +78,23 @@ static void is_idempotent(seat *s) {
   EXPECT(same(page->items[0], mark));
 }
 
+/* A reader that has seen everything misses nothing, though all that it saw was swept. */
+static void cursor_outlives_a_sweep(seat *s) {
+  EXPECT_STATUS(run(op_mark(s, new_mark(s, s->now_ms + 1000))), SJ_OK);
+  sj__cursor cursor = end_of_marks(s);
+  op *step;
+  do {
+    step = run(op_sweep(s, s->now_ms + 100 * DAY_MS, 1000));
+    EXPECT_STATUS(step, SJ_OK);
+  } while (step->call.more);
+  EXPECT(run(op_marks(s, NULL, 10))->item_count == 0);
+  sj_slice mark = new_mark(s, s->now_ms + DAY_MS);
+  EXPECT_STATUS(run(op_mark(s, mark)), SJ_OK);
+  op *page = run(op_marks(s, &cursor, 10));
+  EXPECT_STATUS(page, SJ_OK);
+  EXPECT(page->item_count == 1 && same(page->items[0], mark));
+}
+
 static void wrong_size_is_misuse(seat *s) {
   sj_slice mark = new_mark(s, s->now_ms + DAY_MS);
   EXPECT_STATUS(run(op_mark(s, sj__slice(mark.data, mark.size - 1))), SJ_MISUSE);
@@ -90,6 +107,7 @@ const clause mark_clauses[] = {
     {"marks.tail", tail, NEEDS_MARKS},
     {"marks.tail_of_nothing", tail_of_nothing, NEEDS_MARKS},
     {"marks.is_idempotent", is_idempotent, NEEDS_MARKS},
+    {"marks.cursor_outlives_a_sweep", cursor_outlives_a_sweep, NEEDS_MARKS | NEEDS_SWEEP},
     {"marks.wrong_size_is_misuse", wrong_size_is_misuse, NEEDS_MARKS},
     {NULL, NULL, 0},
 };

@@ -1,9 +1,7 @@
-/* Opening: the folder, its lock, the tables, and whom the sessions in it belong to. */
+/* Opening: the URL, the environment, its tables, and whom the sessions in it belong to. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -12,50 +10,65 @@
 #include "loop/file.h"
 #include "store/adapter/lmdb_private.h"
 
-#define PATH_MAX_BYTES   3000
-#define MAX_SIZE_DEFAULT ((uint64_t)16 << 30)
-#define MAX_SIZE_LEAST   ((uint64_t)1 << 20)
+#define MAX_SIZE_DEFAULT    ((uint64_t)16 << 30)
+#define MAX_SIZE_LEAST      ((uint64_t)1 << 20)
+#define MAX_SIZE_MOST       ((uint64_t)1 << 44)
+#define INTERVAL_DEFAULT_MS 1000
+#define INTERVAL_MAX_MS     60000
+#define READERS_MAX         512 /* slots of 64 bytes: one a worker, some for mdb_copy and the like */
 
 /* --- The URL ------------------------------------------------------------------------------ */
 
-static sj_status read_url(const sj__store_url *url, char path[PATH_MAX_BYTES + 1],
-                          uint64_t *max_size, sj_error *error) {
-  static const char *const allowed[] = {"max_size", "durability", NULL};
-  sj_status status = sj__store_url_check(url, allowed, error);
-  if (status != SJ_OK) return status;
-  if (url->path.size == 0 || url->path.size > PATH_MAX_BYTES) {
+static sj_status read_path(const sj__store_url *url, char path[SJ__LMDB_PATH_MAX + 1],
+                           sj_error *error) {
+  if (url->path.size == 0 || url->path.size > SJ__LMDB_PATH_MAX) {
     return sj__fail(error, SJ_INVALID, "store URL lmdb: the folder's path must follow the colon");
   }
   memcpy(path, url->path.data, url->path.size);
   path[url->path.size] = '\0';
-  sj_slice durability = sj__store_url_get(url, "durability");
-  if (durability.data != NULL && !sj__slice_equal(durability, SJ__SLICE("commit"))) {
-    return sj__fail(error, SJ_INVALID, "store URL lmdb: durability is commit");
-  }
-  sj_slice size = sj__store_url_get(url, "max_size");
-  *max_size = MAX_SIZE_DEFAULT;
-  if (size.data == NULL) return SJ_OK;
-  if (sj__bytes_parse(size, max_size) != SJ_OK || *max_size < MAX_SIZE_LEAST ||
-      *max_size > ((uint64_t)1 << 44)) {
+  if (memchr(path, '\0', url->path.size) == NULL) return SJ_OK;
+  return sj__fail(error, SJ_INVALID, "store URL lmdb: the folder's path holds a zero byte");
+}
+
+static sj_status read_max_size(const sj__store_url *url, size_t *out, sj_error *error) {
+  sj_slice text = sj__store_url_get(url, "max_size");
+  uint64_t size = MAX_SIZE_DEFAULT;
+  if (text.data != NULL &&
+      (sj__bytes_parse(text, &size) != SJ_OK || size < MAX_SIZE_LEAST || size > MAX_SIZE_MOST)) {
     return sj__fail(error, SJ_INVALID, "store URL lmdb: max_size is 1MiB to 16TiB");
   }
+  *out = (size_t)size;
   return SJ_OK;
 }
 
-/* --- The folder ------------------------------------------------------------------------------ */
-
-/* LMDB itself lets several processes in; the engine's marks and sweeps are one process's. */
-static sj_status take_lock(sj__lmdb_store *store, const char *path, sj_error *error) {
-  char file[PATH_MAX_BYTES + 32];
-  snprintf(file, sizeof(file), "%s/sojourn.lock", path);
-  store->lock_file = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (store->lock_file < 0) {
-    sj_status status = errno == EACCES || errno == EPERM ? SJ_PERMISSION : SJ_IO;
-    return sj__fail(error, status, "%s: %s", file, strerror(errno));
+static sj_status read_durability(const sj__store_url *url, uint64_t *interval_ms, sj_error *error) {
+  sj_slice durability = sj__store_url_get(url, "durability");
+  sj_slice interval = sj__store_url_get(url, "interval");
+  bool is_loose = sj__slice_equal(durability, SJ__SLICE("interval"));
+  int64_t ms = INTERVAL_DEFAULT_MS;
+  if (durability.data != NULL && !is_loose && !sj__slice_equal(durability, SJ__SLICE("commit"))) {
+    return sj__fail(error, SJ_INVALID, "store URL lmdb: durability is commit or interval");
   }
-  if (flock(store->lock_file, LOCK_EX | LOCK_NB) == 0) return SJ_OK;
-  return sj__fail(error, SJ_BUSY, "%s: another process has this store open", path);
+  if (interval.data != NULL &&
+      (!is_loose || sj__duration_parse(interval, &ms) != SJ_OK || ms < 1 || ms > INTERVAL_MAX_MS)) {
+    return sj__fail(error, SJ_INVALID,
+                    "store URL lmdb: interval is 1ms to 60s, with durability=interval");
+  }
+  *interval_ms = is_loose ? (uint64_t)ms : 0;
+  return SJ_OK;
 }
+
+static sj_status read_url(const sj__store_url *url, char path[SJ__LMDB_PATH_MAX + 1],
+                          sj__lmdb_store *store, sj_error *error) {
+  static const char *const allowed[] = {"max_size", "durability", "interval", NULL};
+  sj_status status = sj__store_url_check(url, allowed, error);
+  if (status == SJ_OK) status = read_path(url, path, error);
+  if (status == SJ_OK) status = read_max_size(url, &store->max_size, error);
+  if (status == SJ_OK) status = read_durability(url, &store->interval_ms, error);
+  return status;
+}
+
+/* --- The environment ---------------------------------------------------------------------- */
 
 static sj_status fail_open(int code, const char *path, sj_error *error) {
   sj_status status = sj__lmdb_status(code);
@@ -66,23 +79,40 @@ static sj_status fail_open(int code, const char *path, sj_error *error) {
   return sj__fail(error, status, "%s: %s", path, mdb_strerror(code));
 }
 
+static int prepare_environment(sj__lmdb_store *store, size_t present_size) {
+  int code = mdb_env_create(&store->env);
+  if (code != 0) return code;
+  /* Sessions that ended need room even if max_size was lowered below what is there. */
+  size_t size = present_size > store->max_size ? present_size : store->max_size;
+  code = mdb_env_set_maxdbs(store->env, 6);
+  if (code == 0) code = mdb_env_set_maxreaders(store->env, READERS_MAX);
+  if (code == 0) code = mdb_env_set_mapsize(store->env, size + SJ__LMDB_RESERVE);
+  return code;
+}
+
 static sj_status open_environment(sj__lmdb_store *store, const char *path, sj_error *error) {
   MDB_stat stat;
-  int code = mdb_env_create(&store->env);
-  if (code != 0) return fail_open(code, path, error);
-  mdb_env_set_maxdbs(store->env, 6);
-  code = mdb_env_set_mapsize(store->env, store->max_size + SJ__LMDB_RESERVE);
+  size_t present_size = 0;
+  int dead = 0;
+  sj_status status = sj__lmdb_bound_by_limits(&store->max_size, error);
+  if (status == SJ_OK) status = sj__lmdb_judge_file(path, &present_size, error);
+  if (status != SJ_OK) return status;
+  int code = prepare_environment(store, present_size);
   /* Random keys: reading ahead fetches what nobody asked for. */
   if (code == 0) code = mdb_env_open(store->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
   if (code == 0) code = mdb_env_get_fd(store->env, &store->data_file);
   if (code == 0) code = mdb_env_stat(store->env, &stat);
+  /* A copying program that was killed would keep the pages it read from being used again. */
+  if (code == 0) code = mdb_reader_check(store->env, &dead);
   if (code != 0) return fail_open(code, path, error);
   store->page_size = stat.ms_psize;
-  return SJ_OK;
+  MDB_envinfo info;
+  mdb_env_info(store->env, &info);
+  return sj__lmdb_judge_length(store->data_file, (info.me_last_pgno + 1) * store->page_size, path,
+                               error);
 }
 
-/* --- Whom it belongs to
- * --------------------------------------------------------------------------- */
+/* --- Whom it belongs to ------------------------------------------------------------------- */
 
 static int get_info(sj__lmdb_store *store, MDB_txn *txn, const char *name, MDB_val *value) {
   MDB_val key = sj__lmdb_val(name, strlen(name));
@@ -169,27 +199,50 @@ static int open_tables(sj__lmdb_store *store, MDB_txn *txn) {
   return code;
 }
 
+/* An environment of somebody else's is not made ours by adding tables to it. */
+static int is_foreign(MDB_txn *txn, bool *out) {
+  MDB_dbi names, info;
+  MDB_stat stat;
+  int code = mdb_dbi_open(txn, NULL, 0, &names);
+  if (code == 0) code = mdb_stat(txn, names, &stat);
+  if (code != 0) return code;
+  code = stat.ms_entries > 0 ? mdb_dbi_open(txn, "info", 0, &info) : 0;
+  *out = code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE;
+  return *out ? 0 : code;
+}
+
+static sj_status fill_contents(sj__lmdb_store *store, MDB_txn *txn, const char *path,
+                               const sj__store_options *options, sj_error *error) {
+  bool foreign;
+  int code = is_foreign(txn, &foreign);
+  if (code == 0 && foreign) {
+    return sj__fail(error, SJ_MISMATCH, "%s: holds data of another program", path);
+  }
+  if (code == 0) code = open_tables(store, txn);
+  if (code != 0) return fail_open(code, path, error);
+  sj_status status = check_owner(store, txn, options, error);
+  if (status != SJ_OK) sj__error_prefix(error, path);
+  return status;
+}
+
 static sj_status open_contents(sj__lmdb_store *store, const char *path,
                                const sj__store_options *options, sj_error *error) {
   MDB_txn *txn;
   int code = mdb_txn_begin(store->env, NULL, 0, &txn);
   if (code != 0) return fail_open(code, path, error);
-  code = open_tables(store, txn);
-  sj_status status = code == 0 ? check_owner(store, txn, options, error) : SJ_IO;
+  sj_status status = fill_contents(store, txn, path, options, error);
   if (status != SJ_OK) {
     mdb_txn_abort(txn);
-    if (code != 0) return fail_open(code, path, error);
-    sj__error_prefix(error, path);
     return status;
   }
   code = mdb_txn_commit(txn);
   return code == 0 ? SJ_OK : fail_open(code, path, error);
 }
 
-/* --- Putting it together
- * ----------------------------------------------------------------------------- */
+/* --- Putting it together ------------------------------------------------------------------ */
 
-static void release_partly(sj__lmdb_store *store) {
+void sj__lmdb_free(sj__lmdb_store *store) {
+  if (store->survey != NULL) mdb_txn_abort(store->survey);
   if (store->env != NULL) mdb_env_close(store->env);
   if (store->lock_file >= 0) close(store->lock_file);
   sj__event_hub_release(&store->hub);
@@ -220,42 +273,56 @@ static void set_caps(sj__lmdb_store *store) {
       .atomic_index = true,
       .marks = true,
       .max_record = SJ__LMDB_RECORD_MAX,
-      .durability = SJ__DURABILITY_COMMIT,
+      .durability = store->interval_ms > 0 ? SJ__DURABILITY_INTERVAL : SJ__DURABILITY_COMMIT,
   };
+}
+
+static sj_status add_metrics(sj__lmdb_store *store, sj__metrics *metrics) {
+  if (metrics == NULL) return SJ_OK;
+  store->writes = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_lmdb_writes_total",
+                                  "Writes that the embedded store has carried out.", NULL);
+  store->commits = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_lmdb_commits_total",
+                                   "Transactions that carried them.", NULL);
+  store->flushes = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_lmdb_flushes_total",
+                                   "Transactions and intervals that were flushed whole.", NULL);
+  store->commit_seconds = sj__metrics_add(metrics, SJ__HISTOGRAM, "sojourn_lmdb_commit_seconds",
+                                          "Time a commit took, flushes included.", NULL);
+  bool has_all = store->writes != NULL && store->commits != NULL && store->flushes != NULL &&
+                 store->commit_seconds != NULL;
+  return has_all ? SJ_OK : SJ_NO_MEMORY;
 }
 
 static sj_status open_all(sj__lmdb_store *store, const char *path, const sj__store_options *options,
                           sj_error *error) {
-  sj_status status = sj__folder_make(path, error);
-  if (status == SJ_OK) status = take_lock(store, path, error);
+  sj_status status = add_metrics(store, options->metrics);
+  if (status != SJ_OK) return sj__fail(error, status, "%s: out of memory", path);
+  status = sj__folder_make(path, error);
+  if (status == SJ_OK) status = sj__lmdb_judge_folder(path, error);
+  if (status == SJ_OK) status = sj__lmdb_take_lock(path, &store->lock_file, error);
   if (status == SJ_OK) status = open_environment(store, path, error);
   if (status == SJ_OK) status = open_contents(store, path, options, error);
   if (status != SJ_OK) return status;
-  atomic_store(&store->writable, true);
   status = sj__lmdb_writer_start(store);
   return status == SJ_OK ? SJ_OK : sj__fail(error, status, "%s: no thread for writing", path);
 }
 
 sj_status sj__lmdb_open(const sj__store_url *url, const sj__store_options *options, sj__store **out,
                         sj_error *error) {
-  char path[PATH_MAX_BYTES + 1];
-  uint64_t max_size = 0;
-  sj_status status = read_url(url, path, &max_size, error);
-  if (status != SJ_OK) return status;
+  char path[SJ__LMDB_PATH_MAX + 1];
   sj__lmdb_store *store = sj__calloc(1, sizeof(*store));
   if (store == NULL || init_parts(store) != SJ_OK) {
     sj__free(store);
     return sj__fail(error, SJ_NO_MEMORY, "store lmdb: out of memory");
   }
   store->lock_file = -1;
-  store->max_size = (size_t)max_size;
   store->touch_every_ms = options->touch_every_ms;
-  set_caps(store);
-  status = open_all(store, path, options, error);
+  sj_status status = read_url(url, path, store, error);
+  if (status == SJ_OK) status = open_all(store, path, options, error);
   if (status != SJ_OK) {
-    release_partly(store);
+    sj__lmdb_free(store);
     return status;
   }
+  set_caps(store);
   *out = &store->base;
   return SJ_OK;
 }

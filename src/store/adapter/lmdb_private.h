@@ -1,7 +1,13 @@
 /*
- * What the files of the store lmdb: share. lmdb_store.c has ports and reading,
- * lmdb_writer.c the one thread that writes, lmdb_apply.c what it does to the
- * tables, lmdb_open.c the folder and who it belongs to.
+ * What the files of the store lmdb: share.
+ *
+ *   lmdb_folder.c  the folder, its lock, its files' modes and sizes
+ *   lmdb_open.c    the URL, the tables, whose they are
+ *   lmdb_store.c   ports: reads on the loop, writes handed to the writer
+ *   lmdb_writer.c  the one thread that writes, in groups
+ *   lmdb_room.c    how much of the disk may be used, and what is kept back
+ *   lmdb_apply.c, lmdb_sweep.c   what one write does to the tables
+ *   lmdb_read.c    what one read finds in them
  */
 #ifndef SJ_STORE_ADAPTER_LMDB_PRIVATE_H
 #define SJ_STORE_ADAPTER_LMDB_PRIVATE_H
@@ -10,21 +16,27 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "base/metrics.h"
 #include "base/thread.h"
+#include "store/call_inputs.h"
 #include "store/event_hub.h"
 #include "store/registry.h"
 
-#define SJ__LMDB_FORMAT      1
-#define SJ__LMDB_RECORD_MAX  ((size_t)1024 * 1024)
-#define SJ__LMDB_SUBJECT_KEY (SJ__TAG_SIZE + 8 + SJ__KEY_SIZE) /* tag | created_at | key */
-#define SJ__LMDB_GARBAGE_KEY (4 + SJ__KEY_SIZE)                /* minute | key */
-#define SJ__LMDB_RESERVE     ((size_t)8 << 20)                 /* kept for END and MARK */
+#define SJ__LMDB_FORMAT       1
+#define SJ__LMDB_PATH_MAX     3000
+#define SJ__LMDB_RECORD_MAX   ((size_t)1024 * 1024)
+#define SJ__LMDB_SUBJECT_KEY  (SJ__TAG_SIZE + 8 + SJ__KEY_SIZE) /* tag | created_at | key */
+#define SJ__LMDB_SEQUENCE     8
+#define SJ__LMDB_GARBAGE_TIME 6
+#define SJ__LMDB_GARBAGE_KEY  (SJ__LMDB_GARBAGE_TIME + SJ__KEY_SIZE)      /* time | key */
+#define SJ__LMDB_GARBAGE_MARK (SJ__LMDB_GARBAGE_TIME + SJ__LMDB_SEQUENCE) /* time | sequence */
+#define SJ__LMDB_RESERVE      ((size_t)8 << 20) /* beyond max_size, kept for END and MARK */
 
 typedef struct sj__lmdb_tables {
-  MDB_dbi info;     /* format, realm, key.<kid> */
+  MDB_dbi info;     /* format, realm, key.<kid>, marks (the last sequence) */
   MDB_dbi sessions; /* key -> record */
   MDB_dbi subjects; /* tag | created_at | key -> nothing */
-  MDB_dbi garbage;  /* minute | key -> nothing: one entry a record, never later than it may go */
+  MDB_dbi garbage;  /* what to look at when: each record has an entry no later than it may go */
   MDB_dbi marks;    /* sequence -> mark */
   MDB_dbi mark_ids; /* the mark's MAC -> sequence */
 } sj__lmdb_tables;
@@ -36,27 +48,41 @@ typedef struct sj__lmdb_store {
   int lock_file;
   int data_file;
   size_t page_size;
-  size_t max_size;  /* what records may take; the map is larger by the reserve */
-  size_t allocated; /* of the data file, ahead of what is used */
+  size_t max_size; /* what records may take; the map is larger by the reserve */
   int64_t touch_every_ms;
+  uint64_t interval_ms; /* durability=interval; 0: every commit is flushed */
   sj__event_hub hub;
-  _Atomic bool writable; /* false: puts are refused as full */
+  _Atomic bool writable;  /* false: puts are refused as full */
+  _Atomic bool is_broken; /* LMDB gave up: a page that counts could not be written */
   _Atomic unsigned ports;
 
-  /* The writer's. */
+  /* The writer's alone. */
+  size_t allocated; /* of the data file, ahead of what is used */
+  size_t room;      /* bytes that puts of this group may still add */
+  MDB_txn *survey;  /* a read transaction for looking at the free pages; reset between uses */
+  bool is_loose;    /* something is committed that no flush has made sure of */
+  uint64_t loose_since_ms;
+
   sj__thread writer;
   bool writer_runs;
   sj__mutex mutex; /* guards what follows */
   sj__cond wake;
-  sj__list queue; /* of sj__store_call.link */
+  sj__list queue; /* of sj__lmdb_write.link */
+  size_t queued;
   bool stopping;
+
+  /* NULL without a registry. */
+  sj__metric *writes;
+  sj__metric *commits;
+  sj__metric *flushes;
+  sj__metric *commit_seconds;
 } sj__lmdb_store;
 
 typedef struct sj__lmdb_port {
   sj__port base;
   sj__lmdb_store *store;
   MDB_txn *reader; /* reset between calls: no snapshot outlives one */
-  size_t pending;
+  size_t pending;  /* reads, and writes until the writer has done with them */
   bool is_detaching;
   sj__event_channel *channel;
   sj__task detached;
@@ -64,6 +90,27 @@ typedef struct sj__lmdb_port {
   void *argument;
   sj_slice *items;
 } sj__lmdb_port;
+
+/*
+ * A write on its way through the writer: a copy of the call and of all that its
+ * inputs point to, so that the call itself can be completed at its deadline
+ * whatever the disk does.
+ */
+typedef struct sj__lmdb_write {
+  sj__store_call in; /* inputs; results until they are handed over */
+  sj__list link;     /* store->queue, then the writer's group */
+  bool is_queued;    /* in the queue; under its mutex */
+  bool is_tried;     /* a commit was attempted with it */
+  bool has_changed;  /* the tables differ from before */
+  bool is_event_due;
+  void *handed_back; /* what a refused put met */
+
+  sj__lmdb_port *port;  /* what follows is the loop's alone */
+  sj__store_call *call; /* NULL: completed already */
+  sj__timer deadline;
+  sj__task task; /* brings it back from the writer; or completes it when that never had it */
+  uint8_t bytes[];
+} sj__lmdb_write;
 
 extern const sj__store_ops sj__lmdb_store_ops; /* lmdb_store.c */
 
@@ -76,6 +123,23 @@ static inline sj_slice sj__lmdb_slice(MDB_val value) {
   return sj__slice(value.mv_data, value.mv_size);
 }
 
+/* lmdb_folder.c: what is judged before anything in the folder is touched; each says why not. */
+
+/* SJ_PERMISSION: not ours or root's, or others may write in it. */
+SJ_MUST_USE sj_status sj__lmdb_judge_folder(const char *path, sj_error *error);
+/* SJ_BUSY: open already, here or in another process. */
+SJ_MUST_USE sj_status sj__lmdb_take_lock(const char *path, int *lock_file, sj_error *error);
+/* SJ_PERMISSION: others may read or write the data. *size is 0 for a new store. */
+SJ_MUST_USE sj_status sj__lmdb_judge_file(const char *path, size_t *size, sj_error *error);
+/* Lowers *max_size to what RLIMIT_FSIZE leaves. SJ_FULL: too little. */
+SJ_MUST_USE sj_status sj__lmdb_bound_by_limits(size_t *max_size, sj_error *error);
+/* SJ_CORRUPT: the file ends before what it says is used. */
+SJ_MUST_USE sj_status sj__lmdb_judge_length(int data_file, size_t used, const char *path,
+                                            sj_error *error);
+
+/* lmdb_open.c: releases whatever is there, of a store that may be opened in part only. */
+void sj__lmdb_free(sj__lmdb_store *store);
+
 /* SJ_FULL, SJ_CORRUPT, SJ_UNAVAILABLE … for LMDB's own codes. */
 sj_status sj__lmdb_status(int code);
 
@@ -83,17 +147,36 @@ sj_status sj__lmdb_status(int code);
 sj_status sj__lmdb_read(sj__lmdb_port *port, MDB_txn *txn, sj__store_call *call);
 
 /*
- * lmdb_apply.c: one write within a transaction. SJ_NO_MEMORY or a failure of
- * LMDB in *code spoils the transaction; any other status leaves it good.
- * What a refused put met is copied to a block in call->scratch[0], freed after `done`.
+ * lmdb_apply.c: one write within a transaction; sets has_changed and
+ * is_event_due. A failure of LMDB in *code spoils the transaction; with 0 there
+ * it stays good, whatever the status is.
  */
-sj_status sj__lmdb_apply(sj__lmdb_store *store, MDB_txn *txn, sj__store_call *call, int *code);
+sj_status sj__lmdb_apply(sj__lmdb_store *store, MDB_txn *txn, sj__lmdb_write *write, int *code);
+
+/* Shared by lmdb_apply.c and lmdb_sweep.c: 0 or LMDB's code. */
+int sj__lmdb_delete(MDB_txn *txn, MDB_dbi table, const void *key, size_t size);
+int sj__lmdb_file_garbage(sj__lmdb_store *store, MDB_txn *txn, int64_t at_ms, const void *name,
+                          size_t size);
+int sj__lmdb_move_index(sj__lmdb_store *store, MDB_txn *txn, const sj__record *before,
+                        const sj__record *after);
+void sj__lmdb_put_time(uint8_t out[SJ__LMDB_GARBAGE_TIME], int64_t at_ms);
+
+/* lmdb_sweep.c */
+int sj__lmdb_sweep(sj__lmdb_store *store, MDB_txn *txn, sj__lmdb_write *write);
+
+/* lmdb_room.c: sets store->room and store->writable before a group is applied. The writer's. */
+void sj__lmdb_judge_room(sj__lmdb_store *store);
+/* Bytes in pages that hold nothing and can be used again, as `txn` (reading) sees them. */
+size_t sj__lmdb_free_bytes(const sj__lmdb_store *store, MDB_txn *txn);
 
 /* lmdb_writer.c */
 SJ_MUST_USE sj_status sj__lmdb_writer_start(sj__lmdb_store *store);
 void sj__lmdb_writer_stop(sj__lmdb_store *store); /* writes what is queued first */
-void sj__lmdb_writer_add(sj__lmdb_store *store, sj__store_call *call);
-/* Called on the port's loop when a write is done: completes the call. */
+void sj__lmdb_writer_add(sj__lmdb_store *store, sj__lmdb_write *write);
+/* False: the writer has it already. */
+bool sj__lmdb_writer_take_back(sj__lmdb_store *store, sj__lmdb_write *write);
+
+/* lmdb_store.c: called on the port's loop when the writer has done with it. */
 void sj__lmdb_written(sj__task *task);
 
 #endif

@@ -2,16 +2,21 @@
  * The one thread that writes. It takes all that waits, applies it in one
  * transaction, commits (LMDB flushes data, then the page that makes it count)
  * and only then lets the loops complete their calls.
+ *
+ * With durability=interval a group of patches and touches alone is committed
+ * without the second flush (MDB_NOMETASYNC): a crash may take it back, but what
+ * is taken back to is whole. Any other group, and the end of the interval,
+ * makes sure of everything before it.
  */
 #include <errno.h>
-#include <fcntl.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "store/adapter/lmdb_private.h"
 
-#define GROUP_MAX        1024
-#define ALLOCATE_STEP    ((size_t)16 << 20)
-#define FREE_PAGES_SPARE 256 /* fewer free pages than this and records are refused */
+#define GROUP_MAX       256
+#define GROUP_BYTES_MAX ((size_t)2 << 20) /* of inputs: a group must fit into the reserve */
 
 sj_status sj__lmdb_status(int code) {
   switch (code) {
@@ -33,92 +38,110 @@ sj_status sj__lmdb_status(int code) {
   }
 }
 
-/* --- Room -------------------------------------------------------------------------------- */
-
-/* Pages that LMDB may use again; table 0 is its list of them. */
-static size_t free_pages(MDB_txn *txn) {
-  size_t pages = 0;
-  MDB_cursor *cursor;
-  MDB_val key, value;
-  if (mdb_cursor_open(txn, 0, &cursor) != 0) return 0;
-  while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
-    if (value.mv_size >= sizeof(size_t)) pages += *(const size_t *)value.mv_data;
-  }
-  mdb_cursor_close(cursor);
-  return pages;
-}
-
-/* Keeps the file's blocks ahead of use, so that ending a session works on a full disk. */
-static bool allocate_ahead(sj__lmdb_store *store, size_t used) {
-  if (used + SJ__LMDB_RESERVE <= store->allocated) return true;
-  size_t wanted = used + SJ__LMDB_RESERVE + ALLOCATE_STEP;
-  if (fallocate(store->data_file, FALLOC_FL_KEEP_SIZE, 0, (off_t)wanted) != 0) {
-    /* A file system that cannot reserve is no reason to stop; one that is full is. */
-    return errno == EOPNOTSUPP;
-  }
-  store->allocated = wanted;
-  return true;
-}
-
-static void judge_room(sj__lmdb_store *store, MDB_txn *txn) {
-  MDB_envinfo info;
-  mdb_env_info(store->env, &info);
-  size_t used = (info.me_last_pgno + 1) * store->page_size;
-  bool has_room = used < store->max_size && allocate_ahead(store, used);
-  if (!has_room) has_room = free_pages(txn) > FREE_PAGES_SPARE;
-  atomic_store(&store->writable, has_room);
-}
-
 /* --- Groups --------------------------------------------------------------------------------- */
 
-static void set_failed(sj__store_call *call, sj_status status) {
-  call->status = status;
-  call->applied = SJ__APPLIED_NO;
-  call->record = (sj_slice){NULL, 0};
+static sj__lmdb_write *write_of(sj__list *node) {
+  return SJ__CONTAINER_OF(node, sj__lmdb_write, link);
 }
 
-static sj_slice event_of(const sj__store_call *call) {
-  switch (call->op) {
-    case SJ__PUT:
-      return call->in.put.event;
-    case SJ__END:
-      return call->count > 0 ? call->in.end.event : (sj_slice){NULL, 0};
-    case SJ__PUBLISH:
-      return call->in.publish.event;
-    default:
-      return (sj_slice){NULL, 0};
+/* A creation, a rotation, an end, a mark: never left to the interval. */
+static bool is_durable(const sj__lmdb_write *write) {
+  const sj__store_call *call = &write->in;
+  if (call->op == SJ__END || call->op == SJ__MARK) return true;
+  if (call->op != SJ__PUT) return false;
+  if (call->in.put.write_class == SJ__WRITE_DURABLE || call->in.put.expected == 0) return true;
+  return call->in.put.record.size >= SJ__RECORD_HEADER_SIZE &&
+         sj__record_state(call->in.put.record) != SJ__ACTIVE;
+}
+
+static bool interval_is_over(const sj__lmdb_store *store) {
+  return store->is_loose && sj__monotonic_ms() - store->loose_since_ms >= store->interval_ms;
+}
+
+static bool must_flush(const sj__lmdb_store *store, sj__list *group) {
+  if (store->interval_ms == 0 || interval_is_over(store)) return true;
+  SJ__LIST_FOR(node, group) {
+    if (is_durable(write_of(node))) return true;
   }
+  return false;
 }
 
-static void publish(sj__lmdb_store *store, const sj__store_call *call) {
-  sj_slice event = event_of(call);
-  if (call->status == SJ_OK && event.data != NULL) sj__event_hub_append(&store->hub, event);
+static void note_commit(sj__lmdb_store *store, bool flushes) {
+  if (flushes) {
+    store->is_loose = false;
+    sj__metric_add(store->flushes, 1);
+  } else if (!store->is_loose) {
+    store->is_loose = true;
+    store->loose_since_ms = sj__monotonic_ms();
+  }
+  sj__metric_add(store->commits, 1);
 }
 
-/* 0: all of `calls` are answered and what they wrote is on the disk. */
-static int write_group(sj__lmdb_store *store, sj__list *calls) {
+static int commit(sj__lmdb_store *store, MDB_txn *txn, bool flushes) {
+  uint64_t started_ns = sj__monotonic_ns();
+  if (store->interval_ms > 0) mdb_env_set_flags(store->env, MDB_NOMETASYNC, !flushes);
+  int code = mdb_txn_commit(txn);
+  if (code == 0) note_commit(store, flushes);
+  sj__metric_observe_ns(store->commit_seconds, sj__monotonic_ns() - started_ns);
+  return code;
+}
+
+/* 0 or what spoiled the transaction; *changed: there is something to commit. */
+static int apply_group(sj__lmdb_store *store, MDB_txn *txn, sj__list *group, bool *changed) {
+  *changed = false;
+  SJ__LIST_FOR(node, group) {
+    sj__lmdb_write *write = write_of(node);
+    int code = 0;
+    sj__free(write->handed_back);
+    write->handed_back = NULL;
+    write->in.record = (sj_slice){NULL, 0};
+    write->in.status = sj__lmdb_apply(store, txn, write, &code);
+    if (code != 0) return code;
+    *changed |= write->has_changed;
+  }
+  return 0;
+}
+
+static void set_tried(sj__list *group) {
+  SJ__LIST_FOR(node, group) write_of(node)->is_tried = true;
+}
+
+/* 0: all of the group is answered, and what it wrote is committed. */
+static int write_group(sj__lmdb_store *store, sj__list *group) {
   MDB_txn *txn;
+  bool changed;
   int code = mdb_txn_begin(store->env, NULL, 0, &txn);
   if (code != 0) return code;
-  judge_room(store, txn);
-  SJ__LIST_FOR(node, calls) {
-    sj__store_call *call = SJ__CONTAINER_OF(node, sj__store_call, link);
-    sj__free(call->scratch[0]);
-    call->scratch[0] = NULL;
-    call->status = sj__lmdb_apply(store, txn, call, &code);
-    if (code != 0) {
-      mdb_txn_abort(txn);
-      return code;
-    }
+  code = apply_group(store, txn, group, &changed);
+  if (code != 0 || !changed) {
+    mdb_txn_abort(txn);
+    return code;
   }
-  return mdb_txn_commit(txn);
+  set_tried(group);
+  return commit(store, txn, must_flush(store, group));
+}
+
+/*
+ * The commit that failed was taken back as a whole, so nothing was applied;
+ * unless LMDB could neither write the page that counts nor put it back, and
+ * says MDB_PANIC since: then the next start will tell.
+ */
+static void set_failed(sj__lmdb_store *store, sj__lmdb_write *write, int code) {
+  bool is_unknown = code == MDB_PANIC && write->is_tried;
+  if (code == MDB_PANIC && !atomic_exchange(&store->is_broken, true)) {
+    SJ__LOG(SJ__LOG_ERROR, "the store cannot be written any more: restart");
+  }
+  write->in.status = sj__lmdb_status(code);
+  write->in.applied = is_unknown ? SJ__APPLIED_UNKNOWN : SJ__APPLIED_NO;
+  write->in.record = (sj_slice){NULL, 0};
+  write->is_event_due = false;
 }
 
 /* After a failure: each for itself, so that one that doesn't fit spoils no other. */
-static void write_singly(sj__lmdb_store *store, sj__list *calls) {
+static void write_singly(sj__lmdb_store *store, sj__list *group) {
   sj__list rest;
   sj__list_init(&rest);
-  sj__list_splice(&rest, calls);
+  sj__list_splice(&rest, group);
   while (!sj__list_is_empty(&rest)) {
     sj__list one;
     sj__list *node = rest.next;
@@ -126,59 +149,147 @@ static void write_singly(sj__lmdb_store *store, sj__list *calls) {
     sj__list_remove(node);
     sj__list_append(&one, node);
     int code = write_group(store, &one);
-    if (code != 0) {
-      set_failed(SJ__CONTAINER_OF(node, sj__store_call, link), sj__lmdb_status(code));
-    }
-    sj__list_splice(calls, &one);
+    if (code != 0) set_failed(store, write_of(node), code);
+    sj__list_splice(group, &one);
   }
 }
 
-static void complete(sj__lmdb_store *store, sj__list *calls) {
-  SJ__LIST_FOR(node, calls) publish(store, SJ__CONTAINER_OF(node, sj__store_call, link));
+static void write_all(sj__lmdb_store *store, sj__list *group) {
+  sj__lmdb_judge_room(store);
+  int code = write_group(store, group);
+  if (code == 0) return;
+  SJ__LOG(SJ__LOG_WARNING, "a commit has failed", SJ__FIELD_CSTR("reason", mdb_strerror(code)));
+  if (sj__lmdb_status(code) == SJ_FULL) {
+    /* The disk was fuller than it seemed: what only ends sessions may still fit. */
+    store->room = 0;
+    atomic_store(&store->writable, false);
+    if (write_group(store, group) == 0) return;
+  } else {
+    sj__lmdb_judge_room(store);
+  }
+  write_singly(store, group);
+}
+
+/* --- Completions ------------------------------------------------------------------------- */
+
+static sj_slice event_of(const sj__store_call *call) {
+  switch (call->op) {
+    case SJ__PUT:
+      return call->in.put.event;
+    case SJ__END:
+      return call->in.end.event;
+    case SJ__PUBLISH:
+      return call->in.publish.event;
+    default:
+      return (sj_slice){NULL, 0};
+  }
+}
+
+static void publish(sj__lmdb_store *store, const sj__lmdb_write *write) {
+  sj_slice event = event_of(&write->in);
+  if (write->is_event_due && event.data != NULL) sj__event_hub_append(&store->hub, event);
+}
+
+static void complete(sj__lmdb_store *store, sj__list *group) {
+  uint64_t count = 0;
+  SJ__LIST_FOR(node, group) {
+    publish(store, write_of(node));
+    count++;
+  }
+  sj__metric_add(store->writes, count);
   sj__event_hub_wake(&store->hub);
-  SJ__LIST_FOR_SAFE(node, calls) {
-    sj__store_call *call = SJ__CONTAINER_OF(node, sj__store_call, link);
-    const sj__lmdb_port *port = call->owner;
+  SJ__LIST_FOR_SAFE(node, group) {
+    sj__lmdb_write *write = write_of(node);
     sj__list_remove(node);
-    call->task.fn = sj__lmdb_written;
-    sj__loop_post(port->base.loop, &call->task);
+    sj__loop_post(write->port->base.loop, &write->task);
+  }
+}
+
+/* --- The thread -------------------------------------------------------------------------- */
+
+static void flush_loose(sj__lmdb_store *store) {
+  int code = mdb_env_sync(store->env, 1);
+  if (code == 0) {
+    store->is_loose = false;
+    sj__metric_add(store->flushes, 1);
+    return;
+  }
+  store->loose_since_ms = sj__monotonic_ms(); /* tried again after another interval */
+  SJ__LOG(SJ__LOG_ERROR, "a flush has failed", SJ__FIELD_CSTR("reason", mdb_strerror(code)));
+}
+
+/* Under the mutex, which it lets go while it waits. */
+static void wait_for_work(sj__lmdb_store *store) {
+  while (store->queued == 0 && !store->stopping) {
+    if (!store->is_loose) {
+      sj__cond_wait(&store->wake, &store->mutex);
+    } else if (interval_is_over(store)) {
+      sj__mutex_unlock(&store->mutex);
+      flush_loose(store);
+      sj__mutex_lock(&store->mutex);
+    } else {
+      uint64_t gone_ms = sj__monotonic_ms() - store->loose_since_ms;
+      uint64_t left_ms = gone_ms < store->interval_ms ? store->interval_ms - gone_ms : 0;
+      (void)sj__cond_wait_for(&store->wake, &store->mutex, left_ms + 1);
+    }
   }
 }
 
 /* False: told to stop, and nothing is left to write. */
-static bool take_group(sj__lmdb_store *store, sj__list *calls) {
+static bool take_group(sj__lmdb_store *store, sj__list *group) {
+  size_t bytes = 0;
   sj__mutex_lock(&store->mutex);
-  while (sj__list_is_empty(&store->queue) && !store->stopping) {
-    sj__cond_wait(&store->wake, &store->mutex);
-  }
-  for (int i = 0; i < GROUP_MAX && !sj__list_is_empty(&store->queue); i++) {
-    sj__list *node = store->queue.next;
-    sj__list_remove(node);
-    sj__list_append(calls, node);
+  wait_for_work(store);
+  for (int i = 0; i < GROUP_MAX && bytes < GROUP_BYTES_MAX && store->queued > 0; i++) {
+    sj__lmdb_write *write = write_of(store->queue.next);
+    bytes += sj__call_inputs_size(&write->in);
+    sj__list_remove(&write->link);
+    sj__list_append(group, &write->link);
+    write->is_queued = false;
+    store->queued--;
   }
   sj__mutex_unlock(&store->mutex);
-  return !sj__list_is_empty(calls);
+  return !sj__list_is_empty(group);
 }
 
 static void run(void *argument) {
   sj__lmdb_store *store = argument;
-  sj__list calls;
-  sj__list_init(&calls);
-  while (take_group(store, &calls)) {
-    if (write_group(store, &calls) != 0) write_singly(store, &calls);
-    complete(store, &calls);
+  sj__list group;
+  sj__list_init(&group);
+  while (take_group(store, &group)) {
+    write_all(store, &group);
+    complete(store, &group);
   }
+  if (store->is_loose) flush_loose(store);
 }
 
-void sj__lmdb_writer_add(sj__lmdb_store *store, sj__store_call *call) {
+void sj__lmdb_writer_add(sj__lmdb_store *store, sj__lmdb_write *write) {
   sj__mutex_lock(&store->mutex);
-  bool was_empty = sj__list_is_empty(&store->queue);
-  sj__list_append(&store->queue, &call->link);
-  if (was_empty) sj__cond_signal(&store->wake);
+  sj__list_append(&store->queue, &write->link);
+  write->is_queued = true;
+  if (store->queued++ == 0) sj__cond_signal(&store->wake);
   sj__mutex_unlock(&store->mutex);
 }
 
+bool sj__lmdb_writer_take_back(sj__lmdb_store *store, sj__lmdb_write *write) {
+  sj__mutex_lock(&store->mutex);
+  bool was_queued = write->is_queued;
+  if (was_queued) {
+    sj__list_remove(&write->link);
+    write->is_queued = false;
+    store->queued--;
+  }
+  sj__mutex_unlock(&store->mutex);
+  return was_queued;
+}
+
 sj_status sj__lmdb_writer_start(sj__lmdb_store *store) {
+  if (mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->survey) != 0) {
+    store->survey = NULL;
+    return SJ_IO;
+  }
+  mdb_txn_reset(store->survey);
+  sj__lmdb_judge_room(store);
   sj_status status = sj__thread_start(&store->writer, "lmdb-writer", run, store);
   store->writer_runs = status == SJ_OK;
   return status;
