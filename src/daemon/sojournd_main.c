@@ -66,8 +66,12 @@ static int check(const sj__config *config, const char *file) {
   for (size_t i = 0; i < config->warnings.count; i++) {
     fprintf(stderr, "sojournd: warning: %s\n", config->warnings.items[i]);
   }
-  printf("%s: good\n", file != NULL ? file : "the environment");
-  return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  sj__buffer out;
+  sj__buffer_init(&out, 0);
+  sj__buffer_appendf(&out, "%s: good\n", file != NULL ? file : "the environment");
+  int code = print(&out);
+  sj__buffer_release(&out);
+  return code;
 }
 
 static int with_config(const sj__command_line *line) {

@@ -7,11 +7,35 @@ import { build, freePort, start, temporaryFolder, until } from './processes.mjs'
 export const binary = path.join(build, 'sojournd');
 export const cli = path.join(build, 'sojourn');
 
+// The lines of a log, each of which must be JSON.
+export const logOf = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+
+// A configuration file of its own folder.
+export function configFile(text) {
+  const file = path.join(temporaryFolder('config'), 'sojourn.yaml');
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+// Runs it to its end, for starts that must fail: { code, signal, stdout(), stderr(), log() }.
+// `under` is a command that runs it: ['setpriv', …].
+export async function runSojournd(args = [], { env = {}, under = [] } = {}) {
+  const [command, ...rest] = [...under, binary, ...args];
+  const daemon = start(command, rest, { env: { SOJOURN__STATE: temporaryFolder('state'), ...env } });
+  const late = setTimeout(() => daemon.kill(), 20000);
+  const ended = await daemon.exited;
+  clearTimeout(late);
+  return { ...daemon, ...ended, log: () => logOf(daemon.stderr()) };
+}
+
+// Root reads and writes whatever it likes; under this, it must obey modes as others do.
+export const obeyingModes = process.getuid() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'] : [];
+
 // Starts and waits until it is ready. `env` adds SOJOURN__* entries, `config` is
 // the text of a YAML file, `state` an existing state folder (kept at stop).
 // With `t`, a test's context, it is killed when that test ends, however it ends.
 // Gives { url, port, state, key, pid, stderr(), stop(), kill(), exited, call() }.
-export async function startSojournd({ t, env = {}, config, args = [], state, port, ready = true } = {}) {
+export async function startSojournd({ t, env = {}, config, args = [], state, port, ready = true, under = [] } = {}) {
   state ??= temporaryFolder('state');
   port ??= await freePort();
   const settings = { SOJOURN__STATE: state, SOJOURN__WORKERS: '2', ...env };
@@ -21,11 +45,10 @@ export async function startSojournd({ t, env = {}, config, args = [], state, por
     ]);
   }
   if (config !== undefined) {
-    const file = path.join(temporaryFolder('config'), 'sojourn.yaml');
-    fs.writeFileSync(file, config.replaceAll('$PORT', port));
-    args = ['--config', file, ...args];
+    args = ['--config', configFile(config.replaceAll('$PORT', port)), ...args];
   }
-  const daemon = start(binary, args, { env: settings });
+  const [command, ...rest] = [...under, binary, ...args];
+  const daemon = start(command, rest, { env: settings });
   t?.after(() => daemon.kill());
   const url = `http://127.0.0.1:${port}`;
   const server = { ...daemon, url, port, state, key: undefined };
