@@ -125,7 +125,6 @@ static void refuse(sj__http_connection *connection, const sj__http_refusal *refu
 static void read_deadline_passed(sj__http_connection *connection) {
   static const sj__http_refusal late = {408, "the request did not come in time"};
   if (connection->state == SJ__HTTP_STATE_HEAD || connection->state == SJ__HTTP_STATE_BODY) {
-    sj__http_server_count(connection->server, SJ__HTTP_COUNT_TIMED_OUT);
     refuse(connection, &late);
   } else {
     sj__http_connection_abort(connection);
@@ -136,7 +135,7 @@ static void on_timer(sj__timer *timer) {
   sj__http_connection *connection = SJ__CONTAINER_OF(timer, sj__http_connection, timer);
   uint64_t now_ms = sj__http_now_ms(connection->server);
   if (connection->write_deadline_ms != 0 && now_ms >= connection->write_deadline_ms) {
-    sj__http_server_count(connection->server, SJ__HTTP_COUNT_TIMED_OUT);
+    sj__http_server_count(connection->server, SJ__HTTP_COUNT_WRITE_TIMED_OUT);
     sj__http_connection_abort(connection);
   } else if (connection->read_deadline_ms != 0 && now_ms >= connection->read_deadline_ms) {
     read_deadline_passed(connection);
@@ -153,7 +152,7 @@ static void refuse(sj__http_connection *connection, const sj__http_refusal *refu
   connection->incoming = NULL;
   sj__http_connection_queue(connection, exchange);
   sj__http_connection_move(connection, SJ__HTTP_STATE_FINISHING);
-  sj__http_server_count(connection->server, SJ__HTTP_COUNT_MALFORMED);
+  sj__http_server_count_refusal(connection->server, refusal->status);
   sj__buffer_init(&document, 0);
   sj__http_write_problem(refusal, &document);
   size_t field_count;
@@ -181,7 +180,7 @@ static void dispatch(sj__http_connection *connection, bool more) {
   /* What follows a request to close is not for us (RFC 9112 9.6). */
   bool last = !exchange->keep_alive || (server->draining && !more);
   sj__http_connection_move(connection, last ? SJ__HTTP_STATE_FINISHING : SJ__HTTP_STATE_IDLE);
-  sj__http_server_count(server, SJ__HTTP_COUNT_REQUEST);
+  sj__http_server_count(server, SJ__HTTP_COUNT_RECEIVED);
   server->options.handler(server->options.context, &exchange->request);
 }
 
@@ -455,6 +454,7 @@ sj_status sj__http_connection_new(sj__http_server *server, sj__stream *stream,
   stream->events = &events;
   stream->data = connection;
   sj__stream_read_start(stream);
+  if (server->draining) sj__http_connection_drain(connection);
   return SJ_OK;
 }
 

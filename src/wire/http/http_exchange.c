@@ -46,6 +46,7 @@ static void discard(sj__http_connection *connection, sj__http_exchange *exchange
 static void tell(sj__http_exchange *exchange) {
   if (exchange->told_gone || exchange->answered) return;
   exchange->told_gone = true;
+  sj__http_server_count(exchange->connection->server, SJ__HTTP_COUNT_ABANDONED);
   if (exchange->request.on_gone != NULL) exchange->request.on_gone(&exchange->request);
 }
 

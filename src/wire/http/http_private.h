@@ -7,6 +7,7 @@
  *   http_exchange.c    a request and its reply: pool, order, the client gone
  *   http_connection.c  one connection: states, deadlines, reading, writing
  *   http_server.c      all of them: accept, the end of a turn, drain
+ *   http_metrics.c     what is counted
  */
 #ifndef SJ_WIRE_HTTP_HTTP_PRIVATE_H
 #define SJ_WIRE_HTTP_HTTP_PRIVATE_H
@@ -244,14 +245,17 @@ sj__http_exchange *sj__http_server_take_exchange(
     sj__http_server *server, sj__http_connection *connection); /* NULL: no memory */
 void sj__http_server_return_exchange(sj__http_server *server, sj__http_exchange *exchange);
 
+/* --- What is counted (http_metrics.c) ------------------------------------------ */
+
 typedef enum sj__http_event {
   SJ__HTTP_COUNT_ACCEPTED,
   SJ__HTTP_COUNT_CLOSED,
-  SJ__HTTP_COUNT_REFUSED,
-  SJ__HTTP_COUNT_REQUEST,
-  SJ__HTTP_COUNT_MALFORMED,
-  SJ__HTTP_COUNT_TIMED_OUT
+  SJ__HTTP_COUNT_TURNED_AWAY,
+  SJ__HTTP_COUNT_RECEIVED,
+  SJ__HTTP_COUNT_ABANDONED,
+  SJ__HTTP_COUNT_WRITE_TIMED_OUT
 } sj__http_event;
 void sj__http_server_count(sj__http_server *server, sj__http_event event);
+void sj__http_server_count_refusal(sj__http_server *server, int status);
 
 #endif

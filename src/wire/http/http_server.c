@@ -19,52 +19,6 @@ void sj__http_limits_init(sj__http_limits *limits) {
   };
 }
 
-sj_status sj__http_metrics_init(sj__http_metrics *out, sj__metrics *metrics) {
-  *out = (sj__http_metrics){
-      .connections = sj__metrics_add(metrics, SJ__GAUGE, "sojourn_http_connections",
-                                     "Open HTTP connections.", NULL),
-      .accepted = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_http_accepted_total",
-                                  "HTTP connections accepted.", NULL),
-      .refused = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_http_refused_total",
-                                 "HTTP connections turned away above the limit.", NULL),
-      .requests = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_http_received_total",
-                                  "Whole HTTP requests received.", NULL),
-      .malformed = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_http_malformed_total",
-                                   "HTTP requests refused before they reached a handler.", NULL),
-      .timed_out = sj__metrics_add(metrics, SJ__COUNTER, "sojourn_http_timed_out_total",
-                                   "HTTP requests and replies that missed their deadline.", NULL),
-  };
-  bool complete = out->connections != NULL && out->accepted != NULL && out->refused != NULL &&
-                  out->requests != NULL && out->malformed != NULL && out->timed_out != NULL;
-  return complete ? SJ_OK : SJ_NO_MEMORY;
-}
-
-void sj__http_server_count(sj__http_server *server, sj__http_event event) {
-  const sj__http_metrics *metrics = server->options.metrics;
-  if (metrics == NULL) return;
-  switch (event) {
-    case SJ__HTTP_COUNT_ACCEPTED:
-      sj__metric_add(metrics->accepted, 1);
-      sj__metric_add(metrics->connections, 1);
-      break;
-    case SJ__HTTP_COUNT_CLOSED:
-      sj__metric_add(metrics->connections, UINT64_MAX); /* one less: gauges wrap */
-      break;
-    case SJ__HTTP_COUNT_REFUSED:
-      sj__metric_add(metrics->refused, 1);
-      break;
-    case SJ__HTTP_COUNT_REQUEST:
-      sj__metric_add(metrics->requests, 1);
-      break;
-    case SJ__HTTP_COUNT_MALFORMED:
-      sj__metric_add(metrics->malformed, 1);
-      break;
-    case SJ__HTTP_COUNT_TIMED_OUT:
-      sj__metric_add(metrics->timed_out, 1);
-      break;
-  }
-}
-
 /* --- Exchanges -------------------------------------------------------------------- */
 
 sj__http_exchange *sj__http_server_take_exchange(sj__http_server *server,
@@ -217,7 +171,7 @@ static void turn_away(sj__http_server *server, sj__stream *stream) {
 void sj__http_server_accept(sj__http_server *server, sj__stream *stream, void *listener_data) {
   uint32_t max = server->options.limits.connections_max;
   if (max != 0 && server->connection_count >= max) {
-    sj__http_server_count(server, SJ__HTTP_COUNT_REFUSED);
+    sj__http_server_count(server, SJ__HTTP_COUNT_TURNED_AWAY);
     turn_away(server, stream);
   } else if (sj__http_connection_new(server, stream, listener_data) != SJ_OK) {
     stream->events = &ignore_events;

@@ -117,14 +117,17 @@ typedef struct sj__http_limits {
 } sj__http_limits;
 void sj__http_limits_init(sj__http_limits *limits);
 
+#define SJ__HTTP_REFUSALS 9 /* the statuses at the head of this file */
+
 /* What a set of servers counts: made once, shared by the servers of every loop. */
 typedef struct sj__http_metrics {
   sj__metric *connections; /* open now */
   sj__metric *accepted;
-  sj__metric *refused;   /* above connections_max */
-  sj__metric *requests;  /* handed to the handler */
-  sj__metric *malformed; /* answered by the server itself */
-  sj__metric *timed_out; /* head, body or write deadline */
+  sj__metric *turned_away;                /* above connections_max */
+  sj__metric *received;                   /* handed to the handler */
+  sj__metric *abandoned;                  /* requests whose client left before the reply */
+  sj__metric *write_timed_out;            /* connections cut by write_timeout_ms */
+  sj__metric *refused[SJ__HTTP_REFUSALS]; /* requests answered by the server itself, by status */
 } sj__http_metrics;
 
 /* Registers them. SJ_NO_MEMORY. At start, from one thread (base/metrics.h). */

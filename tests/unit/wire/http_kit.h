@@ -40,6 +40,7 @@ typedef struct kit_site {
   unsigned writes;       /* calls of the server */
   unsigned read_stops;
   unsigned read_starts;
+  bool draining;
   unsigned drained;
 } kit_site;
 
@@ -207,17 +208,18 @@ static inline void kit_pass(kit_site *site, uint64_t ms) {
 }
 
 static inline void kit_drain(kit_site *site, uint32_t grace_ms) {
+  site->draining = true;
   sj__http_server_drain(site->server, grace_ms, kit_on_drained, site);
 }
 
 /* Everything ends; whatever was not answered is answered now, into nothing. */
 static inline void kit_site_close(kit_site *site) {
-  if (site->server != NULL && site->drained == 0) kit_drain(site, 0);
+  if (site->server != NULL && !site->draining) kit_drain(site, 0);
   for (size_t i = 0; i < site->pending_count; i++) {
     if (site->pending[i] != NULL) kit_answer_pending(site, i, "");
   }
   if (site->listener != NULL) sj__listener_close(site->listener, NULL, NULL);
-  kit_pass(site, 10);
+  kit_pass(site, site->draining ? 20000 : 10);
   assert_null(site->server);
   sj__loop_free(site->loop, NULL, NULL);
 }
