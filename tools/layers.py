@@ -34,7 +34,23 @@ FOREIGN = {
 }
 
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|rand|srand)\s*\(")
-INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+INCLUDE = re.compile(r'^\s*#\s*include\b\s*(?:([<"])([^>"]+)[>"])?')
+
+
+def check_include(layer, inner, kind, name):
+    """What is wrong with an include in the file `inner` (its path from src/), or None."""
+    if name is None:
+        return "an include names its file"
+    if ".." in name.split("/"):
+        return f"'{name}' climbs out of its folder; name it from src/"
+    top = name.split("/", 1)[0]
+    allowed = LAYERS[layer] | {layer, "sojourn"}
+    if (kind == '"' or top in LAYERS) and top not in allowed:
+        return f"{layer} must not include '{name}': it may see {', '.join(sorted(allowed))}"
+    for pattern, places in FOREIGN.items():
+        if re.fullmatch(pattern, name) and not inner.startswith(places):
+            return f"only {' and '.join(places)} may include <{name}>"
+    return None
 
 
 def check_file(root, path, complain):
@@ -43,22 +59,15 @@ def check_file(root, path, complain):
     if layer not in LAYERS:
         complain(path, 1, f"no layer is called '{layer}'")
         return
-    allowed = LAYERS[layer] | {layer, "sojourn"}
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        found = INCLUDE.match(line)
-        if found:
-            kind, name = found.groups()
-            top = name.split("/", 1)[0]
-            if ".." in name.split("/"):
-                complain(path, number, f"'{name}' climbs out of its folder; name it from src/")
-            elif kind == '"' and top not in allowed:
-                complain(path, number,
-                         f"{layer} must not include '{name}': it may see {', '.join(sorted(allowed))}")
-            for pattern, places in FOREIGN.items():
-                if re.fullmatch(pattern, name) and not inner.startswith(places):
-                    complain(path, number, f"only {' and '.join(places)} may include <{name}>")
-        elif BANNED.search(line.split("//")[0]) and not line.lstrip().startswith(("*", "/*")):
-            complain(path, number, f"banned function {BANNED.search(line).group(1)}()")
+        included = INCLUDE.match(line)
+        banned = BANNED.search(line.split("//")[0])
+        if included:
+            problem = check_include(layer, inner, *included.groups())
+            if problem:
+                complain(path, number, problem)
+        elif banned and not line.lstrip().startswith(("*", "/*")):
+            complain(path, number, f"banned function {banned.group(1)}()")
 
 
 def main():
@@ -68,6 +77,11 @@ def main():
     def complain(path, number, text):
         problems.append(f"{path.relative_to(root)}:{number}: {text}")
 
+    for path in sorted((root / "include").rglob("*.h")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            included = INCLUDE.match(line)
+            if included and (included.group(1) != "<") and not str(included.group(2)).startswith("sojourn/"):
+                complain(path, number, f"an installed header may not include {included.group(2)}")
     seen = {}
     for path in sorted((root / "src").rglob("*.[ch]")):
         check_file(root, path, complain)

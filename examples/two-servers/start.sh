@@ -13,8 +13,10 @@ fi
 SOJOURN_KEY=$(cat "$state/api-key")
 export SOJOURN_KEY
 
+PATH=$PATH:/usr/sbin # where Debian has nginx
 run=$(mktemp -d)
 mkdir "$run/tmp"
+chmod 755 "$run" && chmod 1777 "$run/tmp" # nginx's workers are another user when root starts it
 ln -s "$here/../../deploy/nginx" "$run/sojourn"
 cp "$here/nginx.conf" "$run/"
 node "$here/app.mjs" 7381 one & one=$!
@@ -22,5 +24,9 @@ node "$here/app.mjs" 7382 two & two=$!
 nginx -p "$run" -c "$run/nginx.conf" & proxy=$!
 trap 'kill $one $two $proxy 2>/dev/null; wait; rm -rf "$run"' EXIT
 trap 'exit 0' INT TERM
+until curl -s -o /dev/null http://localhost:7380/; do
+  kill -0 $one $two $proxy || exit 1
+  sleep 0.1
+done
 echo "http://localhost:7380 is ready"
 wait
