@@ -25,7 +25,7 @@ export function withSecretsOf(state) {
   return folder;
 }
 
-export const settings = { SOJOURN__CHECK__ATTRIBUTES: '["plan","größe"]', SOJOURN__REALM: 'test' };
+export const settings = { SOJOURN__CHECK__ATTRIBUTES: '["plan","größe"]', SOJOURN__REALM: 'test', SOJOURN__LOG__LEVEL: 'debug' };
 
 async function makeDead(api) {
   const other = await startApi({ env: settings, state: withSecretsOf(api.state) });
