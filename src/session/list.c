@@ -72,6 +72,7 @@ static void ask(sj__request *request) {
   size_t count = sj__keyring_count(keyring_of(request));
   while (request->key_index < count && !is_live_key(request, request->key_index)) {
     request->key_index++;
+    request->cursor.size = 0; /* a position among another key's sessions means nothing here */
   }
   if (request->key_index >= count || request->found_count >= request->limit) {
     request->collected(request);
@@ -101,7 +102,7 @@ void sj__collect(sj__request *request, sj__step *next) {
 
 /* --- sj_list ------------------------------------------------------------------------ */
 
-/* base64url(index of the key | the store's cursor). */
+/* base64url(kid | the store's cursor). */
 static sj_status write_cursor(sj__request *request) {
   if (request->key_index >= sj__keyring_count(keyring_of(request))) return SJ_OK;
   uint8_t bytes[1 + SJ__CURSOR_MAX];
