@@ -196,7 +196,7 @@ static bool is_whole(sj_slice head, size_t body_size) {
   return true;
 }
 
-/* RFC 9112 4: HTTP-version SP 3DIGIT, then a space or the line's end. */
+/* RFC 9112 4: HTTP-version SP 3DIGIT, then a space or the line's end. RFC 9110 15: 100 to 599. */
 static bool parse_status_line(sj_slice text, int *status) {
   const char *s = text.data;
   if (text.size < 13 || memcmp(s, "HTTP/1.", 7) != 0 || s[8] != ' ') return false;
@@ -204,7 +204,7 @@ static bool parse_status_line(sj_slice text, int *status) {
     if (s[i] < '0' || s[i] > '9') return false;
   }
   *status = (s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0');
-  return s[12] == ' ' || s[12] == '\r';
+  return *status >= 100 && *status <= 599 && (s[12] == ' ' || s[12] == '\r');
 }
 
 sj_status sj__client_parse(sj__client_reply *reply, sj_error *error) {

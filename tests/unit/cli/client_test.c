@@ -98,6 +98,8 @@ static void other_answers_are_refused(void **state) {
       {"\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
       {"HTTP/2.0 200 OK\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
       {"HTTP/1.1 20 OK\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
+      {"HTTP/1.1 043 OK\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
+      {"HTTP/1.1 600 OK\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
       {"HTTP/1.1 2000 OK\r\n\r\n", "the answer is not HTTP: is that sojournd?"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", "the answer is not HTTP: is that sojournd?"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}",
