@@ -5,7 +5,7 @@
 
 #include "contract.h"
 
-#define RACERS 4
+#define RACERS 8
 /* Of one write in a loop; a store that makes it longer never comes to an end. */
 #define TRIES_MAX 100000
 
