@@ -52,7 +52,7 @@ typedef struct sj__lmdb_store {
   int64_t touch_every_ms;
   uint64_t interval_ms; /* durability=interval; 0: every commit is flushed */
   sj__event_hub hub;
-  _Atomic bool writable;  /* false: puts are refused as full */
+  _Atomic bool writable;  /* false: full, as far as sessions of usual size go */
   _Atomic bool is_broken; /* LMDB gave up: a page that counts could not be written */
   _Atomic unsigned ports;
 

@@ -14,6 +14,7 @@
 #define ALLOCATE_STEP ((size_t)8 << 20)
 #define SPARE         ((size_t)1 << 20) /* of free pages, left for commits on a full disk */
 #define MARGIN        ((size_t)64 << 10)
+#define ORDINARY      ((size_t)32 << 10) /* with less room than this the store is called full */
 
 /* LMDB's table 0 lists free pages: per transaction a count, then the numbers. */
 size_t sj__lmdb_free_bytes(const sj__lmdb_store *store, MDB_txn *txn) {
@@ -68,5 +69,5 @@ void sj__lmdb_judge_room(sj__lmdb_store *store) {
     store->room = less(store->max_size, less(used, free_bytes) + MARGIN);
     if (!has_blocks && store->room > less(free_bytes, SPARE)) store->room = less(free_bytes, SPARE);
   }
-  atomic_store(&store->writable, store->room > 0);
+  atomic_store(&store->writable, store->room >= ORDINARY);
 }
