@@ -96,7 +96,8 @@ def check_tidy(build):
                     if "/src/" in str((build / e["file"]).resolve())})
     done = subprocess.run(["xargs", "-0", "-n", "4", "-P", "2", "clang-tidy", "-p", str(build), "--quiet"],
                           cwd=ROOT, input="\0".join(files), capture_output=True, text=True)
-    found = [line for line in done.stdout.splitlines() if re.search(r"(warning|error):", line)]
+    found = [line for line in (done.stdout + done.stderr).splitlines()
+             if re.search(r"(warning|error):|^Skipping ", line)]
     if done.returncode != 0 and not found:
         found = done.stderr.splitlines()[-20:]
     return sorted(set(found))
