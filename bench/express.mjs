@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { connects, freePort, root, start, temporaryFolder, until } from '../tests/kit/processes.mjs';
-import { alternate, costOf, pinned, serverCore, wrk } from './lib/measure.mjs';
-import { createSession, startDaemonPeer } from './lib/servers.mjs';
+import { alternate, costOf, load, pinned, rounds, serverCore, us } from './lib/measure.mjs';
+import { createSession, discard, startDaemonPeer } from './lib/servers.mjs';
 
 async function startExpress() {
   const [port, redisPort] = [await freePort(), await freePort()];
@@ -15,26 +15,23 @@ async function startExpress() {
     if (!server.running()) throw new Error(server.stderr());
     return server.stdout().includes('ready');
   });
-  const url = `http://127.0.0.1:${port}`;
-  const signIn = await fetch(`${url}/sign-in?bytes=480`, { method: 'POST' });
+  const signIn = await fetch(`http://127.0.0.1:${port}/sign-in?bytes=480`, { method: 'POST' });
   const cookie = signIn.headers.get('set-cookie').split(';')[0];
   const stop = async () => (await server.stop(), await redis.stop());
-  return { url, pid: server.pid, cookie, stop };
+  return { port, pid: server.pid, cookie, stop };
 }
 
 export default async function measure() {
   const daemon = await startDaemonPeer();
-  const credential = await createSession(daemon);
+  const cookie = await createSession(daemon);
   const express = await startExpress();
   try {
-    const ours = () => costOf(daemon.pid, () => wrk(`${daemon.url}/check`, { headers: { Cookie: `__Host-sojourn=${credential}` } }));
+    const run = (peer, Cookie) => () => costOf(peer.pid, () => load(peer.port, { path: '/check', fields: { Cookie } }));
     // Redis's own CPU is left out: to the peer's favour.
-    const theirs = () => costOf(express.pid, () => wrk(`${express.url}/check`, { headers: { Cookie: express.cookie } }));
-    const cost = alternate(3, theirs, ours);
+    const cost = alternate(rounds, run(express, express.cookie), run(daemon, cookie));
     return [{ name: 'Express + express-session + connect-redis, CPU a request', value: cost.ratio, unit: '× /check',
-      bar: { least: 20 }, detail: `${cost.first.toFixed(0)} µs beside ${cost.second.toFixed(2)} µs, without Redis's own` }];
+      bar: { least: 20 }, detail: `${us(cost.first)} beside ${us(cost.second)}, without Redis's own` }];
   } finally {
-    await daemon.stop();
-    await express.stop();
+    await discard(daemon, express);
   }
 }

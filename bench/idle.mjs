@@ -6,13 +6,13 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryFolder } from '../tests/kit/processes.mjs';
 import { binary } from '../tests/kit/sojournd.mjs';
-import { startDaemonPeer } from './lib/servers.mjs';
+import { discard, startDaemonPeer } from './lib/servers.mjs';
 
 export default async function measure() {
   const daemon = await startDaemonPeer({ env: { SOJOURN__WORKERS: '2' } });
   await sleep(2000);
   const resident = Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024;
-  await daemon.stop();
+  await discard(daemon);
   const stripped = path.join(temporaryFolder('stripped'), 'sojournd');
   execFileSync('strip', ['-o', stripped, binary]);
   return [

@@ -1,5 +1,6 @@
-// ./dev bench [NAME…]: runs the benchmarks, prints each figure with its bar, and
-// writes bench/RESULTS.md (whole runs alone: a named part prints and writes nothing).
+// ./dev bench [--quick] [NAME…]: runs the benchmarks and prints each figure with
+// its bar. Writes bench/RESULTS.md; a named part writes its own section alone.
+// --quick: a moment each, to see that everything works; writes nothing.
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,17 +8,27 @@ import os from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(path.dirname(new URL(import.meta.url).pathname), '..');
-const [buildFolder, ...names] = process.argv.slice(2);
+const results = path.join(root, 'bench/RESULTS.md');
+const [buildFolder, ...words] = process.argv.slice(2);
+const quick = words.includes('--quick');
+const names = words.filter((word) => word !== '--quick');
 process.env.SOJOURN_BUILD = path.resolve(buildFolder);
+if (quick) process.env.SOJOURN_BENCH_QUICK = '1';
 
 // In the order of the page. Each module's default export gives its figures:
 // [{ name, value, unit, bar: { most | least } or none, detail }].
-const parts = ['http', 'check', 'express', 'writes', 'million', 'idle'];
+const parts = {
+  http: 'The HTTP server',
+  check: 'Checking a session',
+  express: 'Beside Express',
+  writes: 'Durable writes',
+  million: 'A million sessions',
+  idle: 'An idle daemon',
+};
 
-function verdict(figure) {
-  if (figure.bar === undefined) return 'stated';
-  const good = figure.bar.most !== undefined ? figure.value <= figure.bar.most : figure.value >= figure.bar.least;
-  return good ? 'pass' : 'MISS';
+function verdict({ value, bar }) {
+  if (bar === undefined) return 'stated';
+  return (bar.most !== undefined ? value <= bar.most : value >= bar.least) ? 'pass' : 'MISS';
 }
 
 function barText({ bar, unit }) {
@@ -27,46 +38,78 @@ function barText({ bar, unit }) {
 
 const number = (value) => (Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3))));
 
-function version(command, args, pattern) {
+// --- The page ----------------------------------------------------------------
+
+function output(command, pattern = /.*/) {
   try {
-    const text = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    return pattern ? pattern.exec(text)?.[1] ?? text.trim() : text.trim();
+    const text = execFileSync('sh', ['-c', `${command} 2>&1`], { encoding: 'utf8' }).trim();
+    const found = pattern.exec(text);
+    return found ? found[1] ?? found[0] : text;
   } catch {
-    return 'not here';
+    return 'unknown';
   }
 }
 
-function page(figures) {
+const packageVersion = (name) => output(`dpkg-query -W -f='\${Version}' ${name}`);
+
+function conditions() {
   const cpu = /model name\s*: (.*)/.exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown CPU';
+  return `${os.cpus().length} cores, ${cpu}, ${Math.round(os.totalmem() / 2 ** 30)} GiB; ${os.type()} ${os.release()}; ` +
+    `nginx ${output('/usr/sbin/nginx -v', /nginx\/(\S+)/)}, Redis ${output('redis-server --version', /v=(\S+)/)}, Node.js ${process.version}, ` +
+    `LMDB ${packageVersion('liblmdb0')}, libuv ${packageVersion('libuv1')}, OpenSSL ${packageVersion('libssl3')}, ${output('cc --version')}`;
+}
+
+function section(name, figures) {
   const rows = figures.map((f) =>
     `| ${f.name} | ${number(f.value)} ${f.unit} | ${barText(f)} | ${verdict(f)} | ${f.detail ?? ''} |`);
-  return `# Benchmarks
+  const misses = figures.filter((f) => verdict(f) === 'MISS' && f.cause).map((f) => `\nMissed: ${f.name}. ${f.cause}\n`);
+  return `<!-- part: ${name} -->
+## ${parts[name]}
 
-Written by \`./dev bench\` on ${new Date().toISOString().slice(0, 10)}, at commit ${version('git', ['-C', root, 'rev-parse', '--short', 'HEAD'])}.
-One core for the server, one for the load; alternating runs; medians. Ratios are
-against the peer in the same run: absolute figures move from machine to machine.
-
-Machine: ${os.cpus().length} cores, ${cpu}; ${os.type()} ${os.release()}; ${Math.round(os.totalmem() / 2 ** 30)} GiB.
-nginx ${version('sh', ['-c', '/usr/sbin/nginx -v 2>&1'], /nginx\/(\S+)/)}, Redis ${version('redis-server', ['--version'], /v=(\S+)/)}, Node.js ${process.version}, ${version('cc', ['--version'], /^(.*)$/m)}.
+\`./dev bench ${name}\`, ${new Date().toISOString().slice(0, 10)}, at ${output(`git -C '${root}' rev-parse --short HEAD`)}.
+${conditions()}.
 
 | figure | measured | bar | | how |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
-`;
+${misses.join('')}`;
 }
 
-const unknown = names.filter((name) => !parts.includes(name));
+const head = `# Benchmarks
+
+Written by \`./dev bench\`; [README.md](README.md) says what is measured how. One
+core for the server and one for the load, alternating runs, medians. Ratios are
+against the peer in the same run: absolute figures move from machine to machine.
+`;
+
+// The sections of the page as it is, by part.
+function readSections() {
+  const text = fs.existsSync(results) ? fs.readFileSync(results, 'utf8') : '';
+  const pieces = text.split(/^<!-- part: (\w+) -->$/m).slice(1);
+  const sections = {};
+  for (let i = 0; i < pieces.length; i += 2) sections[pieces[i]] = `<!-- part: ${pieces[i]} -->${pieces[i + 1]}`.trimEnd() + '\n';
+  return sections;
+}
+
+function write(measured) {
+  const sections = { ...readSections(), ...measured };
+  const present = Object.keys(parts).filter((name) => sections[name]);
+  fs.writeFileSync(results, [head, ...present.map((name) => sections[name])].join('\n'));
+}
+
+// --- The run -----------------------------------------------------------------
+
+const unknown = names.filter((name) => !parts[name]);
 if (unknown.length > 0) {
-  console.error(`bench: no part is called ${unknown.join(', ')}; there are ${parts.join(', ')}`);
+  console.error(`bench: no part is called ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
   process.exit(1);
 }
-const figures = [];
-for (const name of names.length ? names : parts) {
+for (const name of names.length > 0 ? names : Object.keys(parts)) {
   console.error(`bench ${name}`);
   const { default: measure } = await import(`./${name}.mjs`);
-  for (const figure of await measure()) {
-    console.log(`${verdict(figure).padEnd(6)} ${figure.name}: ${number(figure.value)} ${figure.unit} ${barText(figure)}  ${figure.detail ?? ''}`);
-    figures.push(figure);
+  const figures = await measure();
+  for (const figure of figures) {
+    console.log(`${verdict(figure).padEnd(6)} ${figure.name}: ${number(figure.value)} ${figure.unit}  ${barText(figure)}\n       ${figure.detail ?? ''}`);
   }
+  if (!quick) write({ [name]: section(name, figures) });
 }
-if (names.length === 0) fs.writeFileSync(path.join(root, 'bench/RESULTS.md'), page(figures));

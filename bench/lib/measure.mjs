@@ -1,75 +1,71 @@
 // Measuring: processes pinned to a core, CPU time of a process from /proc,
-// load from wrk, medians of alternating runs.
+// load from bench/load.c, medians of alternating runs.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 
 export const serverCore = 0;
 export const loadCore = Math.min(1, os.cpus().length - 1);
 
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
+// --quick: whether everything works, not what it costs.
+export const quick = process.env.SOJOURN_BENCH_QUICK === '1';
+export const rounds = quick ? 1 : 5;
+export const seconds = quick ? 0.3 : 3;
 
-// CPU seconds that a process and its threads (and, with `tree`, its children) have used.
-export function cpuSeconds(pid, tree = false) {
-  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '').split(' ');
-  let seconds = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-  if (tree) for (const child of children(pid)) seconds += cpuSeconds(child, true);
-  return seconds;
-}
+export const program = (name) => path.join(path.resolve(process.env.SOJOURN_BUILD), 'bench', name);
+export const pinned = (core, command, args) => ['taskset', ['-c', String(core), command, ...args]];
 
-export function children(pid) {
-  return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
+// CPU seconds that a process and all of its threads have used.
+export function cpuSeconds(pid) {
+  const tasks = fs.readdirSync(`/proc/${pid}/task`);
+  return tasks.reduce((sum, task) =>
+    sum + Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[0]) / 1e9, 0);
 }
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length % 2 ? sorted[(sorted.length - 1) / 2] : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export const pinned = (core, command, args) => ['taskset', ['-c', String(core), command, ...args]];
-
-// One run of wrk: { requests, seconds, perSecond, errors, p50_ms, p99_ms }.
-export function wrk(url, { connections = 64, seconds = 3, headers = {}, script, args = [] }) {
-  const options = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency'];
-  for (const [name, value] of Object.entries(headers)) options.push('-H', `${name}: ${value}`);
-  if (script) options.push('-s', script);
-  options.push(url);
-  if (args.length) options.push('--', ...args);
-  const done = spawnSync('taskset', ['-c', String(loadCore), 'wrk', ...options], { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`wrk failed: ${done.stderr || done.stdout}`);
-  const requests = Number(/(\d+) requests in/.exec(done.stdout)[1]);
-  const errors = Number(/Non-2xx or 3xx responses: (\d+)/.exec(done.stdout)?.[1] ?? 0) +
-    [...(/Socket errors: (.*)/.exec(done.stdout)?.[1] ?? '').matchAll(/\d+/g)]
-      .reduce((sum, match) => sum + Number(match[0]), 0);
-  const percentile = (name) => {
-    const [, value, unit] = new RegExp(`${name}%\\s+([\\d.]+)(us|ms|s)`).exec(done.stdout);
-    return Number(value) * { us: 0.001, ms: 1, s: 1000 }[unit];
-  };
-  return {
-    requests,
-    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(done.stdout)[1]),
-    errors,
-    p50_ms: percentile('50'),
-    p99_ms: percentile('99'),
-  };
+function runJson(core, command, args) {
+  const done = spawnSync(...pinned(core, command, args), { encoding: 'utf8', maxBuffer: 1 << 24 });
+  if (done.status !== 0) throw new Error(`${path.basename(command)} ${args[0]}: ${done.stderr || done.error || done.status}`);
+  return JSON.parse(done.stdout);
 }
 
-// CPU microseconds a request of a server under one run of load.
-export function costOf(pid, run, tree = false) {
-  const before = cpuSeconds(pid, tree);
-  const result = run();
+// One run of load.c on its own core; `options` are its arguments by name.
+// Gives what it prints: { requests, errors, perSecond, p50_us, p99_us, … }.
+export function load(port, { fields = {}, ...options } = {}) {
+  const args = [String(port)];
+  for (const [name, value] of Object.entries({ seconds, ...options })) args.push(`--${name}`, String(value));
+  for (const [name, value] of Object.entries(fields)) args.push('--field', `${name}: ${value}`);
+  const result = runJson(loadCore, program('load'), args);
   if (result.errors > 0) throw new Error(`${result.errors} of ${result.requests} requests failed`);
-  return { ...result, cpu_us: ((cpuSeconds(pid, tree) - before) * 1e6) / result.requests };
+  return result;
+}
+
+// LMDB alone, on the server's core.
+export const bareLmdb = (...args) => runJson(serverCore, program('lmdb_bench'), args.map(String));
+
+// The same load with what it cost the server: cpu_us, of all its threads, a request.
+export function costOf(pid, run) {
+  const before = cpuSeconds(pid);
+  const result = run();
+  return { ...result, cpu_us: ((cpuSeconds(pid) - before) * 1e6) / result.requests };
 }
 
 // Runs `first` and `second` in turn and gives the medians and the ratio of medians.
-export function alternate(rounds, first, second, figure = (result) => result.cpu_us) {
+export function alternate(times, first, second, figure = (result) => result.cpu_us) {
   const a = [];
   const b = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let i = 0; i < times; i++) {
     a.push(figure(first()));
     b.push(figure(second()));
   }
   return { first: median(a), second: median(b), ratio: median(a) / median(b) };
 }
+
+export const us = (value) => `${value.toFixed(value < 10 ? 2 : 1)} µs`;

@@ -1,13 +1,24 @@
 // What the benchmarks measure, started on the server's core.
 
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { connects, freePort, start, temporaryFolder, until } from '../../tests/kit/processes.mjs';
 import { binary } from '../../tests/kit/sojournd.mjs';
-import { children, pinned, serverCore } from './measure.mjs';
+import { pinned, serverCore } from './measure.mjs';
 
-// nginx with one worker that answers `return 200` with a body and fields of the given sizes.
-export async function startNginxPeer({ bodyBytes = 0, fields = {} } = {}) {
+// A folder on a disk: what is flushed to a tmpfs costs nothing.
+export function diskFolder(name) {
+  const candidates = [process.env.SOJOURN_BENCH_FOLDER, os.tmpdir(), '/var/tmp', path.resolve('build')];
+  const isDisk = (folder) => !['tmpfs', 'ramfs', 'overlayfs'].includes(
+    execFileSync('stat', ['-f', '-c', '%T', folder], { encoding: 'utf8' }).trim());
+  const parent = candidates.find((folder) => folder && fs.existsSync(folder) && isDisk(folder)) ?? os.tmpdir();
+  return fs.mkdtempSync(path.join(parent, `sojourn-bench-${name}-`));
+}
+
+// nginx with one worker that answers `return 200` with the given fields.
+export async function startNginxPeer({ fields = {} } = {}) {
   const folder = temporaryFolder('bench-nginx');
   const port = await freePort();
   fs.mkdirSync(path.join(folder, 'tmp'));
@@ -19,35 +30,52 @@ export async function startNginxPeer({ bodyBytes = 0, fields = {} } = {}) {
     http {
       access_log off; server_tokens off; keepalive_requests 100000000; default_type text/plain;
       client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
-      server { listen 127.0.0.1:${port} backlog=4096; location / { ${lines} return 200 "${'x'.repeat(bodyBytes)}"; } }
+      server { listen 127.0.0.1:${port} backlog=4096; location / { ${lines} return 200 ""; } }
     }`);
   const nginx = start(...pinned(serverCore, '/usr/sbin/nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf')]));
   await until('nginx', () => connects(port));
-  const worker = await until("nginx's worker", () => children(nginx.pid)[0]);
-  return { url: `http://127.0.0.1:${port}/`, pid: worker, stop: nginx.stop };
+  const children = () => fs.readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'latin1').trim();
+  const worker = await until("nginx's worker", () => Number(children().split(' ')[0]));
+  return { url: `http://127.0.0.1:${port}/`, port, pid: worker, stop: nginx.stop };
 }
 
-export async function startDaemonPeer({ store, env = {} } = {}) {
-  const state = temporaryFolder('bench-state');
+// sojournd with one worker and its defaults. Its log goes to a file: nobody
+// reads a pipe while a load runs. `ready_ms`: from start to ready.
+export async function startDaemonPeer({ state = diskFolder('state'), env = {}, every = 20 } = {}) {
   const port = await freePort();
+  const log = path.join(state, 'log');
   const settings = {
     SOJOURN__STATE: state,
     SOJOURN__WORKERS: '1',
     SOJOURN__LISTENERS: JSON.stringify([{ address: `127.0.0.1:${port}`, roles: ['app', 'check', 'admin', 'oauth', 'metrics'] }]),
-    ...(store ? { SOJOURN__STORE: store } : {}),
     ...env,
   };
-  const daemon = start(...pinned(serverCore, binary, []), { env: settings });
+  const [command, args] = pinned(serverCore, binary, []);
+  const begun = performance.now();
+  const daemon = start('sh', ['-c', 'exec "$@" 2>"$0"', log, command, ...args], { env: settings });
   const url = `http://127.0.0.1:${port}`;
   await until('sojournd', async () => {
-    if (!daemon.running()) throw new Error(daemon.stderr());
+    if (!daemon.running()) throw new Error(fs.readFileSync(log, 'utf8'));
     return (await fetch(`${url}/readyz`)).ok;
-  });
+  }, { every });
+  const ready_ms = performance.now() - begun;
   const key = fs.readFileSync(path.join(state, 'api-key'), 'utf8').trim();
-  return { url, pid: daemon.pid, key, state, stop: daemon.stop };
+  const metric = async (name) => {
+    const text = await (await fetch(`${url}/metrics`, { headers: { 'Sojourn-Key': key } })).text();
+    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  };
+  return { url, port, pid: daemon.pid, key, state, ready_ms, metric, stop: daemon.stop };
 }
 
-// A session with 512 bytes of attributes; gives its credential.
+// Stops and removes what a benchmark made.
+export async function discard(...peers) {
+  for (const peer of peers) {
+    await peer.stop?.();
+    if (peer.state) fs.rmSync(peer.state, { recursive: true, force: true });
+  }
+}
+
+// A session with so many bytes of attributes; gives the Cookie value that presents it.
 export async function createSession(daemon, bytes = 512) {
   const filler = 'x'.repeat(Math.max(0, bytes - '{"filler":""}'.length));
   const response = await fetch(`${daemon.url}/v1/sessions`, {
@@ -56,5 +84,5 @@ export async function createSession(daemon, bytes = 512) {
     body: JSON.stringify({ subject: 'ada', attributes: { filler } }),
   });
   if (response.status !== 201) throw new Error(`creation answered ${response.status}: ${await response.text()}`);
-  return (await response.json()).credential;
+  return `__Host-sojourn=${(await response.json()).credential}`;
 }
