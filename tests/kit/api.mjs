@@ -187,6 +187,12 @@ export async function startApi(options = {}) {
   const daemon = await startSojournd(options);
   keep(daemon.key);
   const api = { ...daemon };
+  // A daemon that ends badly, or that a sanitizer has something to say about, fails its test.
+  api.stop = async () => {
+    const { code, signal } = await daemon.stop();
+    assert.deepEqual([code, signal], [0, null], daemon.stderr().slice(-2000));
+    assert.doesNotMatch(daemon.stderr(), /Sanitizer|runtime error/);
+  };
   api.call = async (method, target, { body, credential, cookie, type, key = daemon.key, headers = [] } = {}) => {
     const fields = Array.isArray(headers) ? [...headers] : Object.entries(headers);
     if (key !== null && key !== undefined) fields.push(['Sojourn-Key', key]);

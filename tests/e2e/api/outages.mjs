@@ -25,7 +25,7 @@ async function during({ state, faults, env = {}, ...options }, run) {
   try {
     return await run(api);
   } finally {
-    await api.kill();
+    await api.stop();
   }
 }
 
@@ -158,7 +158,7 @@ test('a store that says full: 507 for writes, ending and reading go on', async (
   });
 });
 
-test('a store that is full: 507, nothing is lost, and ending works', async () => {
+test('a store that is full: 507, nothing is lost, and ending makes room', async () => {
   const state = temporaryFolder('state');
   const api = await startApi({ state, env: { SOJOURN__STORE: `lmdb:${state}/store?max_size=1MiB` } });
   try {
@@ -176,6 +176,7 @@ test('a store that is full: 507, nothing is lost, and ending works', async () =>
       assert.deepEqual((await api.call('GET', '/v1/session', { credential })).json.attributes, session.attributes);
     }
     for (const { credential } of made) assert.equal((await api.call('DELETE', '/v1/session', { credential })).status, 204);
+    await until('room', async () => (await api.call('POST', '/v1/sessions', { body: { attributes } })).status === 201);
   } finally {
     await api.stop();
   }
