@@ -95,13 +95,20 @@ sj_status sj__new_identity(sj__request *request) {
   return status;
 }
 
-int64_t sj__birth_ms(const sj__request *request) {
+int64_t sj__birth_ms(sj__request *request) {
+  sj_sessions *sessions = request->worker->sessions;
   /* A mark of this very moment must not name what is made after it (DESIGN.md 2). */
-  int64_t newest_ms = sj__mark_set_newest_ms(request->worker->sessions->marks);
-  return newest_ms >= request->now_ms ? newest_ms + 1 : request->now_ms;
+  int64_t mark_ms = sj__mark_set_newest_ms(sessions->marks);
+  int64_t birth_ms = mark_ms >= request->now_ms ? mark_ms + 1 : request->now_ms;
+  int64_t newest_ms = atomic_load(&sessions->newest_birth_ms);
+  while (newest_ms < birth_ms &&
+         !atomic_compare_exchange_weak(&sessions->newest_birth_ms, &newest_ms, birth_ms)) {
+    continue;
+  }
+  return birth_ms;
 }
 
-static void fill_record(const sj__request *request, sj__record *record) {
+static void fill_record(sj__request *request, sj__record *record) {
   const sj_create_args *args = &request->create;
   int64_t birth_ms = sj__birth_ms(request);
   *record = (sj__record){
@@ -144,7 +151,7 @@ static void on_within_limit(sj__request *request) {
 }
 
 static void on_created(sj__request *request) {
-  request->created = true;
+  request->created = request->has_written = true;
   request->subject = request->loaded.meta.subject;
   sj__enforce_max_sessions(request, on_within_limit);
 }

@@ -1,4 +1,5 @@
 /* Ending: at once where the store answers, again and again in the background where it doesn't. */
+#include "base/clock.h"
 #include "session/session_private.h"
 
 #define RETRY_FIRST_MS 50
@@ -24,6 +25,15 @@ void sj__end_input(sj__request *request, const uint8_t *key, sj__reason reason, 
 
 static void try_to_end(sj__request *request);
 
+static void give_up(const sj_worker *worker, const uint8_t key[SJ__KEY_SIZE], sj_status status) {
+  char sid[SJ_SID_SIZE];
+  sj__base64url_encode(key, SJ__KEY_SIZE, sid);
+  sj__metric_add(worker->sessions->metrics.dropped, 1);
+  SJ__LOG(SJ__LOG_ERROR, "a session could not be ended in the background",
+          SJ__FIELD("session", sj__slice(sid, sizeof(sid))),
+          SJ__FIELD_CSTR("reason", sj_status_text(status)));
+}
+
 static void on_background_end(sj__request *request) {
   sj_status status = request->store_call.status;
   if (status == SJ_OK) {
@@ -31,8 +41,9 @@ static void on_background_end(sj__request *request) {
     sj__request_finish(request, SJ_OK);
     return;
   }
-  if (request->worker->closing || request->tries >= 1000) {
-    sj__metric_add(request->worker->sessions->metrics.dropped, 1);
+  /* Given up only where nothing could be alive any more, or with the worker. */
+  if (request->worker->closing || sj__wall_ms() >= request->until_ms) {
+    give_up(request->worker, request->key, status);
     sj__request_finish(request, status);
     return;
   }
@@ -53,7 +64,10 @@ static void try_to_end(sj__request *request) {
 void sj__end_later(sj_worker *worker, const uint8_t key[SJ__KEY_SIZE], sj__reason reason,
                    int64_t until_ms) {
   sj__request *request = sj__background_new(worker, try_to_end);
-  if (request == NULL) return;
+  if (request == NULL) {
+    give_up(worker, key, SJ_NO_MEMORY);
+    return;
+  }
   memcpy(request->key, key, SJ__KEY_SIZE);
   request->reason = reason;
   request->until_ms = until_ms;
@@ -102,14 +116,15 @@ static bool is_found(sj__request *request) {
   }
   if (status == SJ_OK) status = sj__loaded_open(request, request->store_call.record);
   if (status == SJ_OK) status = sj__judge(request);
-  bool is_dead =
-      status == SJ_MISSING || status == SJ_ENDED || status == SJ_EXPIRED || status == SJ_REPLAYED;
+  /* Under a retired key nobody can be signed in any more. */
+  bool is_dead = status == SJ_MISSING || status == SJ_ENDED || status == SJ_EXPIRED ||
+                 status == SJ_REPLAYED || status == SJ_RETIRED_KEY;
   bool is_theirs = request->subject.data == NULL ||
                    sj__slice_equal(request->subject, request->loaded.meta.subject);
   if (is_dead || (status == SJ_OK && !is_theirs)) {
     sj__request_finish(request, SJ_NOT_FOUND);
   } else if (status != SJ_OK) {
-    sj__request_finish(request, status == SJ_UNKNOWN_KEY ? SJ_UNAVAILABLE : status);
+    sj__request_finish(request, sj__told_of_key(status));
   } else {
     return true;
   }
@@ -136,7 +151,9 @@ static void on_ended_by_sid(sj__request *request) {
     sj__request_store_failed(request);
     return;
   }
-  sj__audit(request, "ended", sj__reason_name(request->reason));
+  if (request->store_call.count > 0) {
+    sj__audit(request, "ended", sj__reason_name(request->reason));
+  }
   sj__request_finish(request, SJ_OK);
 }
 

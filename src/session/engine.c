@@ -51,17 +51,32 @@ sj_status sj__engine_open(const sj_options *options, sj__store *store, sj__keyri
 
 /* --- Opening by options ------------------------------------------------------------------ */
 
-static bool is_memory(const char *url) {
-  return strncmp(url, "memory:", sizeof("memory:") - 1) == 0;
+/* "trace+memory:" is a memory: as well (store/registry.h). */
+static bool is_scheme(const char *url, const char *scheme) {
+  size_t size = strcspn(url, ":");
+  const char *start = url + size;
+  while (start > url && start[-1] != '+') start--;
+  return (size_t)(url + size - start) == strlen(scheme) &&
+         strncmp(start, scheme, strlen(scheme)) == 0;
+}
+
+static sj_status check_keyring(const sj_options *options, sj_error *error) {
+  bool is_memory = is_scheme(options->store, "memory");
+  if (options->keyring_file == NULL && !is_memory) {
+    return sj__fail(error, SJ_INVALID,
+                    "keyring_file: is needed with a store that outlives this process");
+  }
+  if (options->keyring_create && !is_memory && !is_scheme(options->store, "lmdb")) {
+    return sj__fail(error, SJ_INVALID,
+                    "keyring_create: only with the embedded stores memory: and lmdb:");
+  }
+  return SJ_OK;
 }
 
 static sj_status get_keyring(const sj_options *options, sj__keyring **out, sj_error *error) {
-  sj_status status;
+  sj_status status = check_keyring(options, error);
+  if (status != SJ_OK) return status;
   if (options->keyring_file == NULL) {
-    if (!is_memory(options->store)) {
-      return sj__fail(error, SJ_INVALID, "keyring_file: is needed with the store %s",
-                      "that outlives this process");
-    }
     status = sj__keyring_generate(sj__wall_ms(), out);
     return status == SJ_OK ? SJ_OK : sj__fail(error, status, "%s", sj_status_text(status));
   }

@@ -24,8 +24,12 @@ static void ask(sj__request *request);
 static sj_status take(sj__request *request, sj_slice bytes) {
   if (bytes.size < SJ__RECORD_HEADER_SIZE) return SJ_CORRUPT;
   memcpy(request->key, sj__record_key(bytes), SJ__KEY_SIZE);
-  sj_status status = sj__loaded_open(request, bytes);
-  if (status != SJ_OK) return status;
+  sj_status status = sj__loaded_borrow(request, bytes);
+  if (status == SJ_CORRUPT) { /* refused wherever it is presented; the others are not its victims */
+    sj__audit(request, "refused", sj_status_code(status));
+    return SJ_OK;
+  }
+  if (status != SJ_OK) return sj__told_of_key(status);
   if (sj__judge(request) != SJ_OK) return SJ_OK;
   if (!sj__slice_equal(request->loaded.meta.subject, request->subject)) return SJ_OK;
   sj__found *found = &request->found[request->found_count++];
@@ -92,7 +96,9 @@ static void ask(sj__request *request) {
 void sj__collect(sj__request *request, sj__step *next) {
   request->collected = next;
   request->found_count = 0;
-  request->found = sj__arena_calloc(&request->arena, request->limit, sizeof(*request->found));
+  if (request->found == NULL) { /* a request that collects again has the same limit */
+    request->found = sj__arena_calloc(&request->arena, request->limit, sizeof(*request->found));
+  }
   if (request->found == NULL) {
     sj__request_finish(request, SJ_NO_MEMORY);
     return;

@@ -2,6 +2,8 @@
 #include "base/alloc.h"
 #include "session/session_private.h"
 
+#define TOUCH_AGAIN_MS 1000 /* after one that failed */
+
 /* --- Taking a stored record apart ------------------------------------------- */
 
 /* What names itself in clear must be what was asked for: a store can swap values. */
@@ -11,11 +13,10 @@ static bool is_ours(const sj__request *request, const sj__record *record) {
                 sizeof(record->realm)) == 0;
 }
 
-sj_status sj__loaded_open(sj__request *request, sj_slice bytes) {
+sj_status sj__loaded_borrow(sj__request *request, sj_slice bytes) {
   sj__loaded *loaded = &request->loaded;
   memset(loaded, 0, sizeof(*loaded));
-  loaded->bytes = sj__arena_dup(&request->arena, bytes);
-  if (loaded->bytes.data == NULL) return SJ_NO_MEMORY;
+  loaded->bytes = bytes;
   sj_status status = sj__record_parse(loaded->bytes, &loaded->record);
   if (status != SJ_OK) return status;
   if (!is_ours(request, &loaded->record)) return SJ_CORRUPT;
@@ -24,6 +25,11 @@ sj_status sj__loaded_open(sj__request *request, sj_slice bytes) {
                                 &loaded->record, &request->arena, &loaded->meta);
   if (status != SJ_OK) return status;
   return (loaded->meta.subject.data != NULL) == loaded->record.has_subject ? SJ_OK : SJ_CORRUPT;
+}
+
+sj_status sj__loaded_open(sj__request *request, sj_slice bytes) {
+  sj_slice copy = sj__arena_dup(&request->arena, bytes);
+  return copy.data != NULL ? sj__loaded_borrow(request, copy) : SJ_NO_MEMORY;
 }
 
 /* The attributes, once somebody wants them. */
@@ -72,10 +78,21 @@ sj_status sj__judge(sj__request *request) {
 
 /* --- Roll-back ------------------------------------------------------------------- */
 
+static void on_rolled_back_ended(sj__request *request) {
+  if (request->store_call.status == SJ_OK) {
+    sj__audit(request, "ended", sj__reason_name(SJ__REASON_ROLLED_BACK));
+    sj__request_finish(request, SJ_ENDED);
+    return;
+  }
+  sj__end_later(request->worker, request->key, SJ__REASON_ROLLED_BACK, request->until_ms);
+  sj__request_store_failed(request);
+}
+
+/* Told only once it is true: an older credential must not find it alive afterwards. */
 static void end_rolled_back(sj__request *request) {
-  sj__end_later(request->worker, request->key, SJ__REASON_ROLLED_BACK,
-                sj__tombstone_until(request, &request->loaded.record));
-  sj__request_finish(request, SJ_ENDED);
+  request->until_ms = sj__tombstone_until(request, &request->loaded.record);
+  sj__end_input(request, request->key, SJ__REASON_ROLLED_BACK, request->until_ms);
+  sj__request_submit(request, SJ__END, on_rolled_back_ended);
 }
 
 /* The authority itself is behind: the store lost writes that this client has seen. */
@@ -98,8 +115,11 @@ static void on_rollback(sj__request *request) {
 
 /* --- Reading ---------------------------------------------------------------------- */
 
+/* Behind and idle are verdicts of the authority alone; absolute_at never moves. */
 static bool wants_authority(const sj__request *request, sj_status verdict) {
-  return request->mode == SJ__CHEAP && (verdict == SJ_BEHIND || verdict == SJ_EXPIRED);
+  if (request->mode == SJ__AUTHORITY) return false;
+  return verdict == SJ_BEHIND ||
+         (verdict == SJ_EXPIRED && request->now_ms < request->loaded.record.absolute_at_ms);
 }
 
 static void judge_loaded(sj__request *request) {
@@ -110,7 +130,6 @@ static void judge_loaded(sj__request *request) {
     on_rollback(request);
   } else {
     if (verdict == SJ_OK && request->want_attributes) verdict = open_attributes(request);
-    if (verdict == SJ_EXPIRED) sj__audit(request, "expired", NULL);
     if (verdict == SJ_OK) {
       request->judged(request);
     } else {
@@ -119,7 +138,7 @@ static void judge_loaded(sj__request *request) {
   }
 }
 
-static sj_status told_of_key(sj_status status) {
+sj_status sj__told_of_key(sj_status status) {
   /* A record under a key that isn't here proves nothing; under a retired one it is unreadable. */
   if (status == SJ_UNKNOWN_KEY) return SJ_UNAVAILABLE;
   return status == SJ_RETIRED_KEY ? SJ_BAD_CREDENTIAL : status;
@@ -132,7 +151,7 @@ static void on_read(sj__request *request) {
   } else if (status != SJ_OK && status != SJ_BEHIND) {
     sj__request_store_failed(request);
   } else if ((status = sj__loaded_open(request, request->store_call.record)) != SJ_OK) {
-    sj__request_finish(request, told_of_key(status));
+    sj__request_finish(request, sj__told_of_key(status));
   } else {
     judge_loaded(request);
   }
@@ -148,19 +167,31 @@ void sj__read(sj__request *request, sj__read_mode mode, sj__step *judged) {
 }
 
 bool sj__reload(sj__request *request) {
+  request->mode = SJ__AUTHORITY;
   sj_status status = sj__loaded_open(request, request->store_call.record);
   if (status == SJ_OK) status = sj__judge(request);
   if (status == SJ_OK && request->want_attributes) status = open_attributes(request);
   if (status == SJ_OK) return true;
   /* What a write met is the authority's: behind here means that the store lost what we saw. */
-  sj__request_finish(request, status == SJ_BEHIND ? SJ_CONTENDED : told_of_key(status));
+  sj__request_finish(request, status == SJ_BEHIND ? SJ_CONTENDED : sj__told_of_key(status));
   return false;
 }
 
 /* --- The touch --------------------------------------------------------------------- */
 
+static size_t touched_slot(const uint8_t key[SJ__KEY_SIZE]) {
+  return key[0] % SJ__TOUCHED_SLOTS;
+}
+
+/* May be lost; then the next use but for the next second's tries again. */
 static void on_touched(sj__request *request) {
-  sj__request_finish(request, SJ_OK); /* may be lost */
+  sj_worker *worker = request->worker;
+  size_t slot = touched_slot(request->key);
+  if (request->store_call.status != SJ_OK &&
+      memcmp(worker->touched[slot].key, request->key, SJ__KEY_SIZE) == 0) {
+    worker->touched[slot].again_ms = request->now_ms + TOUCH_AGAIN_MS;
+  }
+  sj__request_finish(request, SJ_OK);
 }
 
 static void begin_touch(sj__request *request) {
@@ -176,13 +207,15 @@ void sj__touch_later(sj__request *request) {
   int64_t interval_ms =
       sj__touch_interval_ms(record->idle_for_ms, worker->sessions->options.touch_every_ms);
   if (request->now_ms - record->last_seen_ms < interval_ms) return;
-  size_t slot = request->key[0] % SJ__TOUCHED_SLOTS;
+  size_t slot = touched_slot(request->key);
   bool touched_by_us = memcmp(worker->touched[slot].key, request->key, SJ__KEY_SIZE) == 0 &&
-                       request->now_ms - worker->touched[slot].last_seen_ms < interval_ms;
-  sj__request *touch = touched_by_us ? NULL : sj__background_new(worker, begin_touch);
+                       request->now_ms < worker->touched[slot].again_ms;
+  /* The other half of what may run in the background is kept for ending. */
+  if (touched_by_us || worker->background_count >= SJ__BACKGROUND_MAX / 2) return;
+  sj__request *touch = sj__background_new(worker, begin_touch);
   if (touch == NULL) return;
   memcpy(worker->touched[slot].key, request->key, SJ__KEY_SIZE);
-  worker->touched[slot].last_seen_ms = request->now_ms;
+  worker->touched[slot].again_ms = request->now_ms + interval_ms;
   memcpy(touch->key, request->key, SJ__KEY_SIZE);
   sj__request_start(touch);
 }
@@ -212,10 +245,16 @@ void sj__view_fill(const sj__request *request, const sj__loaded *loaded, sj_sess
   view->sid[SJ_SID_SIZE] = '\0';
 }
 
+/* What a write met may have been revoked while it went on: who is told later is told so. */
+static bool is_revoked_meanwhile(const sj__request *request) {
+  return (request->kind == SJ__KIND_PATCH || request->kind == SJ__KIND_ROTATE) &&
+         sj__mark_set_names(request->worker->sessions->marks, &request->loaded.record);
+}
+
 void sj__answer(sj__request *request, bool hand_out) {
-  sj_status status = SJ_OK;
+  sj_status status = is_revoked_meanwhile(request) ? SJ_ENDED : SJ_OK;
   sj__view_fill(request, &request->loaded, &request->view);
-  if (hand_out) status = sj__issue(request, &request->loaded.record);
+  if (status == SJ_OK && hand_out) status = sj__issue(request, &request->loaded.record);
   if (status == SJ_OK) {
     request->call->session = &request->view;
     request->call->newer = hand_out;
@@ -240,6 +279,11 @@ static void on_recommitted(sj__request *request) {
 static void recommit(sj__request *request) {
   sj__record record = request->loaded.record;
   sj__loaded *loaded = &request->loaded;
+  if (record.version > request->handle.counter) { /* another request has done it meanwhile */
+    sj__answer(request, true);
+    return;
+  }
+  if (request->now_ms > record.last_seen_ms) record.last_seen_ms = request->now_ms;
   sj_status status = open_attributes(request);
   if (status == SJ_OK) status = sj__stamp(request, &record);
   if (status == SJ_OK) status = sj__encode(request, &record, &loaded->meta, loaded->attributes);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errors.h"
+#include "codec/cookie.h"
 #include "session/session_private.h"
 
 #define SECOND_MS ((int64_t)1000)
@@ -41,7 +42,8 @@ static bool is_token(const char *text) {
 
 static sj_status check_lifetimes(const sj_options *options, sj_error *error) {
   if (options->idle_ms < SECOND_MS || options->idle_ms > options->absolute_ms ||
-      options->absolute_ms > options->absolute_max_ms || options->absolute_max_ms > 400 * DAY_MS) {
+      options->absolute_ms > options->absolute_max_ms ||
+      options->absolute_max_ms > SJ__ABSOLUTE_CAP_MS) {
     return sj__fail(error, SJ_INVALID,
                     "lifetimes: 1s <= idle <= absolute <= absolute_max <= 400d is needed");
   }
@@ -54,6 +56,33 @@ static sj_status check_lifetimes(const sj_options *options, sj_error *error) {
   return SJ_OK;
 }
 
+static const char *cookie_name(const sj_options *options) {
+  if (options->cookie_name != NULL) return options->cookie_name;
+  if (options->cookie_insecure_dev) return "sojourn";
+  return options->cookie_domain != NULL ? "__Secure-sojourn" : "__Host-sojourn";
+}
+
+/* What couldn't be written for one session can't be written for any: found out at the start. */
+static sj_status try_cookie(const sj_options *options, sj_error *error) {
+  sj__set_cookie cookie = {
+      .name = sj__slice_text(cookie_name(options)),
+      .value = SJ__SLICE("x"),
+      .domain = sj__slice_text(options->cookie_domain),
+      .path = SJ__SLICE("/"),
+      .secure = !options->cookie_insecure_dev,
+      .http_only = true,
+      .same_site = (sj__same_site)options->cookie_same_site,
+  };
+  sj__buffer line;
+  sj__buffer_init(&line, 0);
+  sj_status status = sj__set_cookie_write(&cookie, &line, error);
+  sj__buffer_release(&line);
+  if (status == SJ_NO_MEMORY) return sj__fail(error, status, "%s", sj_status_text(status));
+  if (status == SJ_OK) return SJ_OK;
+  if (error != NULL) error->status = SJ_INVALID;
+  return SJ_INVALID;
+}
+
 static sj_status check_cookie(const sj_options *options, sj_error *error) {
   const char *name = options->cookie_name;
   if (name != NULL && !is_token(name)) {
@@ -64,10 +93,14 @@ static sj_status check_cookie(const sj_options *options, sj_error *error) {
     return sj__fail(error, SJ_INVALID,
                     "cookie name: %s needs Secure, which insecure_dev leaves out", name);
   }
+  if ((int)options->cookie_same_site < SJ_SAME_SITE_LAX ||
+      options->cookie_same_site > SJ_SAME_SITE_NONE) {
+    return sj__fail(error, SJ_INVALID, "cookie same_site: lax, strict or none");
+  }
   if (options->cookie_same_site == SJ_SAME_SITE_NONE && options->cookie_insecure_dev) {
     return sj__fail(error, SJ_INVALID, "cookie same_site: None needs Secure");
   }
-  return SJ_OK;
+  return try_cookie(options, error);
 }
 
 sj_status sj__options_check(const sj_options *options, sj_error *error) {
@@ -86,32 +119,29 @@ sj_status sj__options_check(const sj_options *options, sj_error *error) {
   if (options->max_sessions > 1000) {
     return sj__fail(error, SJ_INVALID, "max_sessions: 0 (no limit) to 1000");
   }
+  if ((int)options->on_rollback < SJ_ROLLBACK_ACCEPT || options->on_rollback > SJ_ROLLBACK_END) {
+    return sj__fail(error, SJ_INVALID, "on_rollback: accept or end");
+  }
   sj_status status = check_lifetimes(options, error);
   return status == SJ_OK ? check_cookie(options, error) : status;
 }
 
 /* --- A copy of our own -------------------------------------------------------------- */
 
-static const char *copy_text(sj_sessions *sessions, const char *text) {
-  return text != NULL ? sj__arena_dup(&sessions->texts, sj__slice_text(text)).data : NULL;
-}
-
-static const char *default_cookie_name(const sj_options *options) {
-  if (options->cookie_name != NULL) return options->cookie_name;
-  if (options->cookie_insecure_dev) return "sojourn";
-  return options->cookie_domain != NULL ? "__Secure-sojourn" : "__Host-sojourn";
+/* False: out of memory. NULL stays NULL. */
+static bool copy_text(sj_sessions *sessions, const char *text, const char **copy) {
+  *copy = text != NULL ? sj__arena_dup(&sessions->texts, sj__slice_text(text)).data : NULL;
+  return text == NULL || *copy != NULL;
 }
 
 sj_status sj__options_copy(sj_sessions *sessions, const sj_options *options) {
   sj_options *own = &sessions->options;
   *own = *options;
-  own->realm = copy_text(sessions, options->realm);
-  own->store = copy_text(sessions, options->store);
-  own->keyring_file = copy_text(sessions, options->keyring_file);
-  own->cookie_domain = copy_text(sessions, options->cookie_domain);
-  own->cookie_name = copy_text(sessions, default_cookie_name(options));
-  if (own->realm == NULL || own->cookie_name == NULL ||
-      (own->cookie_domain == NULL) != (options->cookie_domain == NULL)) {
+  if (!copy_text(sessions, options->realm, &own->realm) ||
+      !copy_text(sessions, options->store, &own->store) ||
+      !copy_text(sessions, options->keyring_file, &own->keyring_file) ||
+      !copy_text(sessions, options->cookie_domain, &own->cookie_domain) ||
+      !copy_text(sessions, cookie_name(options), &own->cookie_name)) {
     return SJ_NO_MEMORY;
   }
   sessions->cookie_name = sj__slice_text(own->cookie_name);

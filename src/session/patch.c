@@ -2,23 +2,35 @@
 #include "session/session_private.h"
 
 static void on_patched(sj__request *request) {
+  request->has_written = true;
   sj__answer(request, true);
 }
 
-static bool matches_if_version(sj__request *request) {
-  uint64_t version = request->loaded.record.version;
-  if (request->if_version == 0 || request->if_version == version) return true;
-  sj__request_fail(request, SJ_VERSION_MISMATCH, "the session has version %llu",
-                   (unsigned long long)version);
-  return false;
+static void merge_and_commit(sj__request *request);
+
+static bool fits_if_version(const sj__request *request) {
+  return request->if_version == 0 || request->if_version == request->loaded.record.version;
+}
+
+/* A cheap read may be old: that nothing is to be done there is no reason to do nothing. */
+static bool must_ask_authority(sj__request *request, bool would_do_nothing) {
+  if (!would_do_nothing || request->mode == SJ__AUTHORITY) return false;
+  sj__read(request, SJ__AUTHORITY, merge_and_commit);
+  return true;
 }
 
 static void merge_and_commit(sj__request *request) {
   sj__loaded *loaded = &request->loaded;
   sj_slice merged;
   bool changed = false;
-  if (!matches_if_version(request)) return;
+  if (must_ask_authority(request, !fits_if_version(request))) return;
+  if (!fits_if_version(request)) {
+    sj__request_fail(request, SJ_VERSION_MISMATCH, "the session has version %llu",
+                     (unsigned long long)loaded->record.version);
+    return;
+  }
   if (!sj__merge(request, loaded->attributes, request->patch, &merged, &changed)) return;
+  if (must_ask_authority(request, !changed)) return;
   if (!changed && !request->rolled_back) {
     sj__touch_later(request);
     sj__answer(request, loaded->record.version > request->handle.counter);

@@ -108,6 +108,10 @@ static void on_start(sj__task *task) {
   }
 }
 
+static void refuse_for_memory(sj__request *request) {
+  sj__request_finish(request, SJ_NO_MEMORY);
+}
+
 static void on_wait_over(sj__timer *timer) {
   sj__request *request = SJ__CONTAINER_OF(timer, sj__request, timer);
   sj__request_fail(request, SJ_UNAVAILABLE, "revocations are still being read from the store");
@@ -125,7 +129,7 @@ void sj__request_start(sj__request *request) {
   uint64_t now_ms = sj__loop_now_ms(worker->loop);
   uint64_t delay_ms = request->deadline_ms > now_ms ? request->deadline_ms - now_ms : 0;
   if (sj__timer_start(worker->loop, &request->timer, delay_ms, on_wait_over) != SJ_OK) {
-    request->cancelled = true;
+    request->begin = refuse_for_memory;
     request->start_task.fn = on_start;
     sj__loop_defer(worker->loop, &request->start_task);
   }
@@ -139,6 +143,7 @@ void sj__worker_set_ready(sj_worker *worker) {
     sj__timer_stop(worker->loop, &request->timer);
     sj__list_remove(node);
     sj__list_append(&worker->active, node);
+    request->now_ms = sj__wall_ms(); /* it has waited, and is judged by the time it runs */
     if (request->start_task.queued) continue;
     request->start_task.fn = on_start;
     sj__loop_defer(worker->loop, &request->start_task);
@@ -151,8 +156,28 @@ static void count(const sj__request *request, sj_status status) {
   sj__metric_observe_ns(metrics->seconds[request->kind], sj__monotonic_ns() - request->started_ns);
 }
 
-static bool is_refusal(sj_status status) {
-  return sj_status_category(status) == SJ_CATEGORY_CREDENTIAL || status == SJ_ENDED;
+static void audit_refusal(const sj__request *request, sj_status status) {
+  bool refused =
+      status == SJ_ENDED || status == SJ_CORRUPT ||
+      (sj_status_category(status) == SJ_CATEGORY_CREDENTIAL && status != SJ_NO_CREDENTIAL);
+  if (status == SJ_EXPIRED) {
+    sj__audit(request, "expired", NULL);
+  } else if (refused) {
+    sj__audit(request, "refused", sj_status_code(status));
+  }
+}
+
+/* A write that failed says whether it may have happened all the same (sojourn.h, `applied`). */
+static const char *applied(const sj__request *request, sj_status status) {
+  static const bool writes[SJ__KIND_COUNT] = {
+      [SJ__KIND_CREATE] = true, [SJ__KIND_PATCH] = true,      [SJ__KIND_ROTATE] = true,
+      [SJ__KIND_END] = true,    [SJ__KIND_END_BY_SID] = true, [SJ__KIND_END_SUBJECT] = true,
+      [SJ__KIND_REVOKE] = true,
+  };
+  bool tells = status == SJ_UNAVAILABLE || status == SJ_CANCELLED || status == SJ_NO_MEMORY ||
+               status == SJ_NO_ENTROPY;
+  if (!writes[request->kind] || !tells) return NULL;
+  return request->outcome_unknown || request->has_written ? "unknown" : "no";
 }
 
 void sj__request_finish(sj__request *request, sj_status status) {
@@ -164,10 +189,9 @@ void sj__request_finish(sj__request *request, sj_status status) {
     worker->background_count--;
   } else {
     count(request, status);
-    if ((is_refusal(status) && status != SJ_NO_CREDENTIAL) || status == SJ_CORRUPT) {
-      sj__audit(request, "refused", sj_status_code(status));
-    }
+    audit_refusal(request, status);
     call->status = status;
+    call->applied = applied(request, status);
     call->state = NULL;
     /* `done` may start the same call again or free it: nothing of it is touched afterwards. */
     call->done(call);
@@ -208,20 +232,19 @@ void sj__request_submit(sj__request *request, sj__op op, sj__step *next) {
   sj__store_submit(request->worker->port, store_call);
 }
 
-bool sj__request_past_deadline(const sj__request *request) {
-  return sj__loop_now_ms(request->worker->loop) >= request->deadline_ms;
-}
-
 static void on_delay_over(sj__timer *timer) {
   sj__request *request = SJ__CONTAINER_OF(timer, sj__request, timer);
   request->next(request);
 }
 
-void sj__request_after(sj__request *request, uint64_t delay_ms, sj__step *next) {
+uint64_t sj__request_left_ms(const sj__request *request) {
   uint64_t now_ms = sj__loop_now_ms(request->worker->loop);
+  return request->deadline_ms > now_ms ? request->deadline_ms - now_ms : 0;
+}
+
+void sj__request_after(sj__request *request, uint64_t delay_ms, sj__step *next) {
   request->next = next;
-  if (now_ms + delay_ms >= request->deadline_ms) {
-    if (request->call != NULL && request->outcome_unknown) request->call->applied = "unknown";
+  if (delay_ms >= sj__request_left_ms(request)) {
     sj__request_finish(request, SJ_UNAVAILABLE);
   } else if (sj__timer_start(request->worker->loop, &request->timer, delay_ms, on_delay_over) !=
              SJ_OK) {
@@ -233,9 +256,9 @@ void sj__request_store_failed(sj__request *request) {
   sj_status status = request->store_call.status;
   bool wrote = request->store_call.op == SJ__PUT || request->store_call.op == SJ__END ||
                request->store_call.op == SJ__MARK;
-  if (request->call != NULL && wrote && (status == SJ_UNAVAILABLE || status == SJ_CANCELLED)) {
-    bool unknown = request->outcome_unknown || request->store_call.applied == SJ__APPLIED_UNKNOWN;
-    request->call->applied = unknown ? "unknown" : "no";
+  if (wrote && (status == SJ_UNAVAILABLE || status == SJ_CANCELLED) &&
+      request->store_call.applied == SJ__APPLIED_UNKNOWN) {
+    request->outcome_unknown = true;
   }
   if (status == SJ_CANCELLED && !request->cancelled) status = SJ_UNAVAILABLE;
   /* The store has no other words for what the engine must not let through. */
@@ -247,7 +270,13 @@ void sj_cancel(sj_worker *worker, sj_call *call) {
   sj__request *request = call->state;
   if (request == NULL) return;
   request->cancelled = true;
-  if (request->in_store) sj__store_cancel(worker->port, &request->store_call);
+  if (request->in_store) {
+    sj__store_cancel(worker->port, &request->store_call);
+  } else if (sj__timer_is_running(&request->timer)) { /* it backs off, or waits for the marks */
+    sj__timer_stop(worker->loop, &request->timer);
+    request->start_task.fn = on_start;
+    sj__loop_defer(worker->loop, &request->start_task);
+  }
 }
 
 void sj__audit(const sj__request *request, const char *what, const char *code) {

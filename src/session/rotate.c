@@ -11,6 +11,13 @@ static bool slices_differ(sj_slice a, sj_slice b) {
   return !sj__slice_equal(a, b);
 }
 
+/* Between two different subjects nothing is carried over. */
+static bool is_other_subject(const sj__request *request) {
+  sj_slice before = request->loaded.meta.subject;
+  sj_slice after = request->rotate.subject;
+  return before.data != NULL && after.data != NULL && slices_differ(before, after);
+}
+
 /* A subject named is a sign-in: nothing of the old family, times and marks holds on. */
 static void start_family(sj__request *request, sj__record *record) {
   int64_t birth_ms = sj__birth_ms(request);
@@ -23,6 +30,10 @@ static void start_family(sj__request *request, sj__record *record) {
 static void change_meta(sj__request *request, sj__meta *meta) {
   const sj_rotate_args *args = &request->rotate;
   bool changed = args->subject.data != NULL;
+  if (is_other_subject(request)) { /* how well the one before had proved who she is */
+    meta->auth_level = 0;
+    meta->amr = (sj_slice){NULL, 0};
+  }
   if (args->subject.data != NULL) meta->subject = args->subject;
   if (args->auth_level >= 0) {
     changed = changed || meta->auth_level != (uint8_t)args->auth_level;
@@ -35,18 +46,16 @@ static void change_meta(sj__request *request, sj__meta *meta) {
   if (changed) meta->auth_at_ms = request->now_ms;
 }
 
-/* Between two different subjects nothing is carried over. */
 static sj_slice inherited(const sj__request *request) {
-  sj_slice before = request->loaded.meta.subject;
-  sj_slice after = request->rotate.subject;
-  bool other_subject = before.data != NULL && after.data != NULL && slices_differ(before, after);
-  return other_subject ? SJ__SLICE("{}") : request->loaded.attributes;
+  return is_other_subject(request) ? SJ__SLICE("{}") : request->loaded.attributes;
 }
 
 /* A rotation that isn't answered leaves no successor alive. */
 static void abandon_successor(sj__request *request) {
+  if (!request->successor_stored && !request->outcome_unknown) return;
+  int64_t lifetime_ms = request->old_record.absolute_at_ms - request->old_record.created_at_ms;
   sj__end_later(request->worker, request->successor_key, SJ__REASON_ABANDONED,
-                request->old_record.absolute_at_ms + SJ__TOMBSTONE_GRACE_MS);
+                sj__birth_ms(request) + lifetime_ms + SJ__TOMBSTONE_GRACE_MS);
 }
 
 static void on_within_limit(sj__request *request) {
@@ -56,6 +65,7 @@ static void on_within_limit(sj__request *request) {
 
 /* The old id is dead: show the successor. */
 static void on_buried(sj__request *request) {
+  request->has_written = true;
   memcpy(request->key, request->successor.key, SJ__KEY_SIZE);
   memcpy(request->id, request->successor_id, SJ__ID_SIZE);
   sj_status status = sj__loaded_open(request, request->successor_bytes);
@@ -124,6 +134,10 @@ static sj_status fill_successor(sj__request *request, sj__record *record) {
 static void build_successor(sj__request *request) {
   uint64_t version = request->loaded.record.version;
   if (request->if_version != 0 && request->if_version != version) {
+    if (request->mode != SJ__AUTHORITY) { /* a cheap read may be old */
+      sj__read(request, SJ__AUTHORITY, build_successor);
+      return;
+    }
     sj__request_fail(request, SJ_VERSION_MISMATCH, "the session has version %llu",
                      (unsigned long long)version);
     return;
@@ -174,7 +188,7 @@ static void begin_rotate(sj__request *request) {
   if (status != SJ_OK) {
     sj__request_finish(request, status);
   } else {
-    sj__read(request, SJ__CHEAP, on_old_loaded);
+    sj__read(request, request->call->strong ? SJ__AUTHORITY : SJ__CHEAP, on_old_loaded);
   }
 }
 

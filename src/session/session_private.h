@@ -17,13 +17,13 @@
 #include "session/mark_set.h"
 
 #define SJ__HOUR_MS ((int64_t)60 * 60 * 1000)
-#define SJ__TOMBSTONE_GRACE_MS \
-  (24 * SJ__HOUR_MS)         /* kept beyond the last credential (DESIGN.md 2) */
-#define SJ__COMMIT_TRIES  64 /* then SJ_CONTENDED, unless the deadline is first */
-#define SJ__TOUCHED_SLOTS 256
-#define SJ__BACKGROUND_MAX                                               \
-  4096 /* clean-ups under way on one worker; beyond: dropped and counted \
-        */
+/* Tombstones and marks are kept that much beyond the last credential (DESIGN.md 2). */
+#define SJ__TOMBSTONE_GRACE_MS (24 * SJ__HOUR_MS)
+/* No session lives longer, whatever absolute_max was when it was made. */
+#define SJ__ABSOLUTE_CAP_MS (400 * 24 * SJ__HOUR_MS)
+#define SJ__COMMIT_TRIES    64 /* then SJ_CONTENDED, unless the deadline is first */
+#define SJ__TOUCHED_SLOTS   256
+#define SJ__BACKGROUND_MAX  4096 /* under way on one worker; beyond: dropped and counted */
 
 typedef enum sj__kind {
   SJ__KIND_CREATE,
@@ -62,9 +62,10 @@ struct sj_sessions {
   sj__engine_metrics metrics;
   void (*audit)(void *context, const sj__audit_event *event);
   void *audit_context;
+  _Atomic int64_t newest_birth_ms; /* the greatest created_at that was given out */
   _Atomic bool ready;
-  _Atomic unsigned workers;  /* attached now */
-  _Atomic bool swept_by_one; /* a worker has taken the sweeping */
+  _Atomic unsigned workers; /* attached now */
+  _Atomic bool has_duty;    /* a worker does the chores */
 };
 
 typedef struct sj__request sj__request;
@@ -81,17 +82,22 @@ struct sj_worker {
   size_t idle_count;
   size_t background_count;
   bool ready;
-  bool sweeps;
   bool closing;
   bool adopted; /* the loop was made by sj_attach, and goes with the worker */
-  sj__timer sweep_timer;
+  bool on_duty; /* this one does the chores of the process */
+  bool is_sweeping;
+  bool is_tailing;
+  sj__timer chores_timer;
+  sj__cursor marks_read;        /* up to here */
+  int64_t steady_wall_ms;       /* the wall clock, … */
+  uint64_t steady_monotonic_ms; /* … at this moment, when it was last believed */
   sj__task close_task;
   void (*closed)(void *argument);
   void *closed_argument;
   /* What was touched lately, so that a burst of checks writes back once. */
   struct {
     uint8_t key[SJ__KEY_SIZE];
-    int64_t last_seen_ms;
+    int64_t again_ms; /* not before this moment */
   } touched[SJ__TOUCHED_SLOTS];
 };
 
@@ -142,7 +148,8 @@ struct sj__request {
   uint8_t write_id[SJ__WRITE_ID_SIZE];
   sj__write_class write_class;
   unsigned tries;
-  bool outcome_unknown;
+  bool outcome_unknown; /* a write's answer was lost, and it isn't found out yet */
+  bool has_written;     /* something of what the caller asked for is stored */
 
   /* Each kind's own. */
   sj_slice patch;
@@ -207,7 +214,7 @@ void sj__request_submit(sj__request *request, sj__op op, sj__step *next);
 void sj__request_after(sj__request *request, uint64_t delay_ms, sj__step *next);
 /* The status of a store call that wasn't the wanted one, as the caller is told it. */
 void sj__request_store_failed(sj__request *request);
-bool sj__request_past_deadline(const sj__request *request);
+uint64_t sj__request_left_ms(const sj__request *request); /* until the deadline; 0: past it */
 /* Frees one that lies idle. */
 void sj__request_free(sj__request *request);
 /* Starts what has waited. */
@@ -240,6 +247,10 @@ int64_t sj__touch_interval_ms(int64_t idle_for_ms, int64_t touch_every_ms);
 void sj__read(sj__request *request, sj__read_mode mode, sj__step *judged);
 /* Takes stored bytes over (copied into the arena) and opens meta. */
 SJ_MUST_USE sj_status sj__loaded_open(sj__request *request, sj_slice bytes);
+/* The same without a copy, good while `bytes` are: the attributes can't be had afterwards. */
+SJ_MUST_USE sj_status sj__loaded_borrow(sj__request *request, sj_slice bytes);
+/* What a caller is told of a record that is sealed under a key that this keyring can't use. */
+sj_status sj__told_of_key(sj_status status);
 /* Judges request->loaded: SJ_OK, or the verdict; SJ_BEHIND and idle SJ_EXPIRED want the authority.
  */
 SJ_MUST_USE sj_status sj__judge(sj__request *request);
@@ -272,7 +283,7 @@ bool sj__merge(sj__request *request, sj_slice target, sj_slice patch, sj_slice *
 /* Draws request->id and derives request->key. SJ_NO_ENTROPY. */
 SJ_MUST_USE sj_status sj__new_identity(sj__request *request);
 /* created_at of what is made now: after every known mark. */
-int64_t sj__birth_ms(const sj__request *request);
+int64_t sj__birth_ms(sj__request *request);
 /* False: the request has been finished as SJ_BAD_REQUEST. Absent values are good. */
 bool sj__check_subject(sj__request *request, sj_slice subject);
 bool sj__check_name(sj__request *request, const char *what, sj_slice name);
@@ -313,9 +324,5 @@ void sj__mark_all(sj__request *request, sj__mark_scope scope, sj__step *next);
 SJ_MUST_USE sj_status sj__options_check(const sj_options *options, sj_error *error);
 SJ_MUST_USE sj_status sj__options_copy(sj_sessions *sessions, const sj_options *options);
 void sj__engine_metrics_init(sj__engine_metrics *own, sj__metrics *metrics);
-
-/* Times that a worker does by itself. */
-void sj__marks_replay(sj_worker *worker);
-void sj__sweep_start(sj_worker *worker);
 
 #endif

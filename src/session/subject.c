@@ -33,6 +33,7 @@ static void on_marked(sj__request *request) {
     sj__request_finish(request, status);
     return;
   }
+  request->has_written = true;
   sj__metric_add(request->worker->sessions->metrics.marks, 1);
   request->key_index++;
   write_mark(request);
@@ -55,7 +56,7 @@ static void write_mark(sj__request *request) {
       .scope = request->scope,
       .moment_ms = request->moment_ms,
       .has_except = request->has_except,
-      .until_ms = sj__tombstone_until(request, NULL),
+      .until_ms = request->moment_ms + SJ__ABSOLUTE_CAP_MS + SJ__TOMBSTONE_GRACE_MS,
   };
   memcpy(request->mark.except, request->except_family, SJ__KEY_SIZE);
   sj_status status = mark_value(request, request->mark.kid, request->mark.value);
@@ -163,8 +164,9 @@ static void on_except_read(sj__request *request) {
     return;
   }
   if (status == SJ_OK) status = sj__loaded_open(request, request->store_call.record);
-  if (status != SJ_OK && status != SJ_MISSING) {
-    sj__request_finish(request, status);
+  /* Under a retired key there is nothing alive to be spared. */
+  if (status != SJ_OK && status != SJ_MISSING && status != SJ_RETIRED_KEY) {
+    sj__request_finish(request, sj__told_of_key(status));
     return;
   }
   request->has_except = status == SJ_OK && request->loaded.record.state == SJ__ACTIVE &&
@@ -179,7 +181,9 @@ static void begin_end_subject(sj__request *request) {
     return;
   }
   if (!sj__check_subject(request, request->subject)) return;
-  request->moment_ms = request->now_ms;
+  /* Until now: by what was given out, should the clock have gone back. */
+  int64_t newest_ms = atomic_load(&request->worker->sessions->newest_birth_ms);
+  request->moment_ms = newest_ms > request->now_ms ? newest_ms : request->now_ms;
   if (request->list_cursor.data == NULL) {
     mark_subject(request);
   } else if (sj__sid_parse(request->list_cursor, request->key) != SJ_OK) {
@@ -209,8 +213,8 @@ static void on_revoked(sj__request *request) {
 }
 
 static void begin_revoke(sj__request *request) {
-  if (request->moment_ms > request->now_ms) {
-    sj__request_fail(request, SJ_BAD_REQUEST, "before: must not lie in the future");
+  if (request->moment_ms > request->now_ms || request->moment_ms < 0) {
+    sj__request_fail(request, SJ_BAD_REQUEST, "before: from 1970 to now");
   } else if (sj__check_name(request, request->scope == SJ__MARK_CLIENT ? "client" : "subject",
                             request->subject)) {
     sj__mark_all(request, request->scope, on_revoked);
@@ -236,8 +240,7 @@ sj_status sj_revoke(sj_worker *worker, sj_call *call, sj_slice subject, sj_slice
   return SJ_OK;
 }
 
-/* --- policy.max_sessions ------------------------------------------------------------------------
- */
+/* --- policy.max_sessions ---------------------------------------------------------------- */
 
 static int oldest_first(const void *a, const void *b) {
   const sj__found *first = a;
@@ -254,11 +257,29 @@ static void on_limit_kept(sj__request *request) {
   request->within_limit(request);
 }
 
+static void collect_for_limit(sj__request *request);
+
+/* What one page didn't show is older or newer; those that went were beyond the limit anyway. */
+static void on_excess_ended(sj__request *request) {
+  bool is_all = request->key_index >= sj__keyring_count(sj__vault_keyring(request->worker->vault));
+  if (is_all) {
+    on_limit_kept(request);
+  } else {
+    collect_for_limit(request);
+  }
+}
+
 static void on_all_found(sj__request *request) {
   uint32_t limit = request->worker->sessions->options.max_sessions;
   size_t excess = request->found_count > limit ? request->found_count - limit : 0;
   qsort(request->found, request->found_count, sizeof(*request->found), oldest_first);
-  end_found(request, excess, SJ__REASON_LIMIT, on_limit_kept);
+  end_found(request, excess, SJ__REASON_LIMIT, on_excess_ended);
+}
+
+static void collect_for_limit(sj__request *request) {
+  request->key_index = 0;
+  request->cursor.size = 0;
+  sj__collect(request, on_all_found);
 }
 
 void sj__enforce_max_sessions(sj__request *request, sj__step *next) {
@@ -278,9 +299,6 @@ void sj__enforce_max_sessions(sj__request *request, sj__step *next) {
   /* From here on nothing is judged by what the client presented. */
   request->handle.kind = (sj__handle_kind)0;
   request->within_limit = next;
-  request->key_index = 0;
-  request->cursor.size = 0;
-  /* Racing creations each add one: twice the limit and a page always shows enough. */
-  request->limit = 2 * limit + PAGE;
-  sj__collect(request, on_all_found);
+  request->limit = limit + PAGE; /* always more than may stay: each round ends a page of them */
+  collect_for_limit(request);
 }

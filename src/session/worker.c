@@ -1,22 +1,25 @@
-/* A worker's life: attach, replay marks, sweep, detach. */
+/* A worker's life: attach, replay marks, do the process's chores, detach. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "session/session_private.h"
 
-#define MARKS_PAGE      500
-#define REPLAY_RETRY_MS ((uint64_t)250)
-#define SWEEP_EVERY_MS  1000
-#define SWEEP_AGAIN_MS  5
-#define SWEEP_BUDGET    128
+#define MARKS_PAGE       500
+#define REPLAY_RETRY_MS  ((uint64_t)250)
+#define CHORES_EVERY_MS  ((uint64_t)1000)
+#define SWEEP_AGAIN_MS   ((uint64_t)5)
+#define SWEEP_BUDGET     128
+#define LEAP_MS          ((int64_t)60 * 1000)
+#define LEAP_BELIEVED_MS ((uint64_t)60 * 60 * 1000)
+
+static void give_time(sj__request *request) {
+  request->now_ms = sj__wall_ms();
+  request->deadline_ms =
+      sj__loop_now_ms(request->worker->loop) + request->worker->sessions->options.timeout_ms;
+}
 
 /* --- Marks --------------------------------------------------------------------------- */
 
 static void ask_marks(sj__request *request);
-
-static void replay_again(sj__request *request) {
-  request->deadline_ms =
-      sj__loop_now_ms(request->worker->loop) + request->worker->sessions->options.timeout_ms;
-  ask_marks(request);
-}
 
 /* Unreadable marks are not skipped in silence: they stay refused until the keyring has their key.
  */
@@ -34,77 +37,116 @@ static sj_status add_marks(sj__request *request) {
   return SJ_OK;
 }
 
+static void finish_marks(sj__request *request, sj_status status) {
+  request->worker->is_tailing = false;
+  sj__request_finish(request, status);
+}
+
+static void on_marks_unread(sj__request *request, sj_status status) {
+  SJ__LOG(SJ__LOG_ERROR, "revocations cannot be read",
+          SJ__FIELD_CSTR("reason", sj_status_text(status)));
+  if (request->worker->ready) {
+    finish_marks(request, status); /* the next chores try again */
+    return;
+  }
+  give_time(request);
+  sj__request_after(request, REPLAY_RETRY_MS, ask_marks);
+}
+
 static void on_marks(sj__request *request) {
   sj_worker *worker = request->worker;
   const sj__store_call *call = &request->store_call;
   sj_status status = call->status == SJ_OK ? add_marks(request) : call->status;
   if (worker->closing) {
-    sj__request_finish(request, SJ_CANCELLED);
+    finish_marks(request, SJ_CANCELLED);
   } else if (status != SJ_OK) {
-    SJ__LOG(SJ__LOG_ERROR, "revocations cannot be read",
-            SJ__FIELD_CSTR("reason", sj_status_text(status)));
-    request->deadline_ms = sj__loop_now_ms(worker->loop) + 2 * REPLAY_RETRY_MS;
-    sj__request_after(request, REPLAY_RETRY_MS, replay_again);
+    on_marks_unread(request, status);
   } else if (call->item_count > 0) {
-    request->cursor = call->cursor_next;
+    worker->marks_read = call->cursor_next;
     ask_marks(request);
   } else {
-    sj__worker_set_ready(worker);
-    sj__request_finish(request, SJ_OK);
+    if (!worker->ready) sj__worker_set_ready(worker);
+    finish_marks(request, SJ_OK);
   }
 }
 
 static void ask_marks(sj__request *request) {
-  request->store_call.in.marks.cursor = request->cursor;
+  give_time(request);
+  request->store_call.in.marks.cursor = request->worker->marks_read;
   request->store_call.in.marks.limit = MARKS_PAGE;
   sj__request_submit(request, SJ__MARKS, on_marks);
 }
 
-void sj__marks_replay(sj_worker *worker) {
+/*
+ * Marks that came into the store by other ways than a call of this process that
+ * was answered: another process's, and those whose answer was lost.
+ */
+static void tail_marks(sj_worker *worker) {
+  if (!worker->ready || worker->is_tailing) return;
   sj__request *request = sj__background_new(worker, ask_marks);
-  /* Without memory for this one, no request is answered: they wait, then are unavailable. */
-  if (request != NULL) sj__request_start(request);
+  if (request == NULL) return;
+  worker->is_tailing = true;
+  sj__request_start(request);
 }
 
 /* --- Sweeping --------------------------------------------------------------------------- */
 
-static void sweep_after(sj_worker *worker, uint64_t delay_ms);
+/*
+ * The moment that garbage is judged by. A wall clock that leaps ahead is not
+ * believed for an hour: expired by mistake is forgiven when the clock is put
+ * right, deleted by mistake is not.
+ */
+static int64_t sweep_moment_ms(sj_worker *worker) {
+  int64_t wall_ms = sj__wall_ms();
+  uint64_t passed_ms = sj__monotonic_ms() - worker->steady_monotonic_ms;
+  int64_t expected_ms = worker->steady_wall_ms + (int64_t)passed_ms;
+  if (wall_ms > expected_ms + LEAP_MS && passed_ms < LEAP_BELIEVED_MS) return expected_ms;
+  worker->steady_wall_ms = wall_ms;
+  worker->steady_monotonic_ms += passed_ms;
+  return wall_ms;
+}
+
+static void begin_sweep(sj__request *request);
 
 static void on_swept(sj__request *request) {
   sj_worker *worker = request->worker;
-  bool again = request->store_call.status == SJ_OK && request->store_call.more;
   sj__metric_add(worker->sessions->metrics.swept, request->store_call.count);
-  if (!worker->closing) sweep_after(worker, again ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+  if (request->store_call.status == SJ_OK && request->store_call.more && !worker->closing) {
+    give_time(request);
+    sj__request_after(request, SWEEP_AGAIN_MS, begin_sweep);
+    return;
+  }
+  worker->is_sweeping = false;
   sj__request_finish(request, SJ_OK);
 }
 
 static void begin_sweep(sj__request *request) {
+  give_time(request);
+  request->now_ms = sweep_moment_ms(request->worker);
   request->store_call.in.sweep.budget = SWEEP_BUDGET;
   sj__request_submit(request, SJ__SWEEP, on_swept);
 }
 
-static void on_sweep_due(sj__timer *timer) {
-  sj_worker *worker = SJ__CONTAINER_OF(timer, sj_worker, sweep_timer);
+static void sweep(sj_worker *worker) {
+  if (worker->sessions->store->caps.ttl || worker->is_sweeping) return;
   sj__request *request = sj__background_new(worker, begin_sweep);
-  if (request != NULL) {
-    sj__request_start(request);
-  } else {
-    sweep_after(worker, SWEEP_EVERY_MS);
-  }
+  if (request == NULL) return;
+  worker->is_sweeping = true;
+  sj__request_start(request);
 }
 
-static void sweep_after(sj_worker *worker, uint64_t delay_ms) {
-  if (sj__timer_start(worker->loop, &worker->sweep_timer, delay_ms, on_sweep_due) != SJ_OK) {
+/* --- Chores: one worker of the process does them ------------------------------------------ */
+
+static void on_chores_due(sj__timer *timer) {
+  sj_worker *worker = SJ__CONTAINER_OF(timer, sj_worker, chores_timer);
+  if (sj__timer_start(worker->loop, timer, CHORES_EVERY_MS, on_chores_due) != SJ_OK) {
     SJ__LOG(SJ__LOG_ERROR, "sweeping has stopped: out of memory");
   }
-}
-
-/* One worker of the process sweeps, where the store doesn't forget by itself. */
-void sj__sweep_start(sj_worker *worker) {
-  sj_sessions *sessions = worker->sessions;
-  if (sessions->store->caps.ttl || atomic_exchange(&sessions->swept_by_one, true)) return;
-  worker->sweeps = true;
-  sweep_after(worker, SWEEP_EVERY_MS);
+  /* When the one on duty detaches, another takes over. */
+  if (!worker->on_duty) worker->on_duty = !atomic_exchange(&worker->sessions->has_duty, true);
+  if (!worker->on_duty) return;
+  tail_marks(worker);
+  sweep(worker);
 }
 
 /* --- Attaching ---------------------------------------------------------------------------- */
@@ -123,7 +165,19 @@ static sj_status attach_parts(sj_worker *worker) {
   sj_sessions *sessions = worker->sessions;
   sj_status status =
       sj__vault_new(sessions->keyring, sj__slice_text(sessions->options.realm), &worker->vault);
-  return status == SJ_OK ? sj__store_attach(sessions->store, worker->loop, &worker->port) : status;
+  if (status != SJ_OK) return status;
+  /* Without these nothing would ever be answered: had before the port, which can't be undone. */
+  sj__request *replay = sj__background_new(worker, ask_marks);
+  if (replay == NULL) return SJ_NO_MEMORY;
+  status = sj__timer_start(worker->loop, &worker->chores_timer, CHORES_EVERY_MS, on_chores_due);
+  if (status == SJ_OK) status = sj__store_attach(sessions->store, worker->loop, &worker->port);
+  if (status == SJ_OK) {
+    sj__request_start(replay);
+    return SJ_OK;
+  }
+  sj__timer_stop(worker->loop, &worker->chores_timer);
+  sj__request_free(replay);
+  return status;
 }
 
 sj_status sj__engine_attach(sj_sessions *sessions, sj__loop *loop, sj_worker **out) {
@@ -134,14 +188,14 @@ sj_status sj__engine_attach(sj_sessions *sessions, sj__loop *loop, sj_worker **o
   sj__list_init(&worker->active);
   sj__list_init(&worker->waiting);
   sj__list_init(&worker->idle);
+  worker->steady_wall_ms = sj__wall_ms();
+  worker->steady_monotonic_ms = sj__monotonic_ms();
   sj_status status = attach_parts(worker);
   if (status != SJ_OK) {
     free_worker(worker);
     return status;
   }
   atomic_fetch_add(&sessions->workers, 1);
-  sj__marks_replay(worker);
-  sj__sweep_start(worker);
   *out = worker;
   return SJ_OK;
 }
@@ -197,7 +251,7 @@ void sj_detach(sj_worker *worker, void (*done)(void *argument), void *argument) 
   worker->closing = true;
   worker->closed = done;
   worker->closed_argument = argument;
-  sj__timer_stop(worker->loop, &worker->sweep_timer);
-  if (worker->sweeps) atomic_store(&worker->sessions->swept_by_one, false);
+  sj__timer_stop(worker->loop, &worker->chores_timer);
+  if (worker->on_duty) atomic_store(&worker->sessions->has_duty, false);
   sj__worker_maybe_close(worker);
 }

@@ -118,24 +118,30 @@ static void merge_again(sj__request *request) {
   request->remerge(request);
 }
 
+static void back_off(sj__request *request) {
+  uint64_t delay_ms = 1 + sj__random_below(request->tries);
+  if (request->tries <= CALM_CONFLICTS) {
+    request->remerge(request);
+  } else if (delay_ms >= sj__request_left_ms(request)) {
+    sj__request_finish(request, SJ_CONTENDED);
+  } else {
+    sj__request_after(request, delay_ms, merge_again);
+  }
+}
+
 static void on_conflict(sj__request *request) {
   sj__metric_add(request->worker->sessions->metrics.conflicts, 1);
   sj_slice stored = request->store_call.record;
   if (holds_our_write(request, stored)) {
     go_on_committed(request);
   } else if (is_past_telling(request, stored)) {
-    request->call->applied = "unknown";
     sj__request_finish(request, SJ_UNAVAILABLE);
   } else if (request->remerge == NULL || ++request->tries >= SJ__COMMIT_TRIES) {
     sj__request_finish(request, SJ_CONTENDED);
   } else {
     request->outcome_unknown = false;
     if (!sj__reload(request)) return;
-    if (request->tries <= CALM_CONFLICTS) {
-      request->remerge(request);
-    } else {
-      sj__request_after(request, 1 + sj__random_below(request->tries), merge_again);
-    }
+    back_off(request);
   }
 }
 
@@ -153,21 +159,27 @@ static void on_ended_meanwhile(sj__request *request) {
 
 /* The same put again, with the same write id: finds out, and never merges twice. */
 static void resolve(sj__request *request) {
-  if (!request->outcome_unknown) {
-    sj__metric_add(request->worker->sessions->metrics.unknown_outcomes, 1);
-  }
-  request->outcome_unknown = true;
   unsigned shift = request->tries < 6 ? request->tries : 6;
   uint64_t delay_ms = (uint64_t)RETRY_UNKNOWN_MS << shift;
+  uint64_t left_ms = sj__request_left_ms(request);
   request->tries++;
   if (delay_ms > RETRY_MAX_MS) delay_ms = RETRY_MAX_MS;
-  sj__request_after(request, delay_ms + sj__random_below(delay_ms), submit_put);
+  delay_ms += sj__random_below(delay_ms);
+  if (delay_ms >= left_ms) delay_ms = 1 + left_ms / 2; /* once more before the deadline */
+  sj__request_after(request, delay_ms, submit_put);
+}
+
+static void note_outcome(sj__request *request) {
+  const sj__store_call *call = &request->store_call;
+  bool unanswered = call->status == SJ_UNAVAILABLE || call->status == SJ_CANCELLED;
+  if (!unanswered || call->applied != SJ__APPLIED_UNKNOWN || request->outcome_unknown) return;
+  request->outcome_unknown = true;
+  sj__metric_add(request->worker->sessions->metrics.unknown_outcomes, 1);
 }
 
 static void on_put(sj__request *request) {
   const sj__store_call *call = &request->store_call;
-  bool unknown = (call->status == SJ_UNAVAILABLE || call->status == SJ_CANCELLED) &&
-                 (call->applied == SJ__APPLIED_UNKNOWN || request->outcome_unknown);
+  note_outcome(request);
   if (call->status == SJ_OK) {
     go_on_committed(request);
   } else if (call->status == SJ_CONFLICT) {
@@ -176,11 +188,10 @@ static void on_put(sj__request *request) {
     on_ended_meanwhile(request);
   } else if (call->status == SJ_MISSING) {
     sj__request_finish(request, SJ_UNKNOWN);
-  } else if (unknown && !request->cancelled) {
-    resolve(request);
+  } else if (request->outcome_unknown && !request->cancelled && call->status != SJ_CORRUPT) {
+    resolve(request); /* a refusal of this try tells nothing of the one before */
   } else if (call->status == SJ_TOO_LARGE) {
-    sj__request_fail(request, SJ_TOO_LARGE, "the store takes records of at most %zu bytes",
-                     request->worker->sessions->store->caps.max_record);
+    refuse_size(request, request->committing, request->worker->sessions->store->caps.max_record);
   } else {
     sj__request_store_failed(request);
   }
