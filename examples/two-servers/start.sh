@@ -24,9 +24,11 @@ node "$here/app.mjs" 7382 two & two=$!
 nginx -p "$run" -c "$run/nginx.conf" & proxy=$!
 trap 'kill $one $two $proxy 2>/dev/null; wait; rm -rf "$run"' EXIT
 trap 'exit 0' INT TERM
-until curl -s -o /dev/null http://localhost:7380/; do
-  kill -0 $one $two $proxy || exit 1
-  sleep 0.1
+for port in 7381 7382 7380; do
+  until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+    kill -0 $one $two $proxy || exit 1
+    sleep 0.1
+  done
 done
 echo "http://localhost:7380 is ready"
 wait
