@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <string.h>
+
 static inline unsigned char byte_at(const char *text, size_t at) {
   return (unsigned char)text[at];
 }
@@ -61,12 +63,36 @@ static inline bool must_escape(unsigned char c) {
   return c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
 }
 
+#define EIGHT(byte) (0x0101010101010101u * (byte))
+
+/* The high bit of some byte is set if one of the eight equals `byte`. */
+static inline uint64_t has_byte(uint64_t word, unsigned char byte) {
+  uint64_t zeroed = word ^ EIGHT(byte);
+  return (zeroed - EIGHT(1)) & ~zeroed;
+}
+
+/* On from `at` while eight characters together are ASCII and need no escape: nearly all do. */
+static size_t skip_plain(sj_slice text, size_t at) {
+  for (; text.size - at >= 8; at += 8) {
+    uint64_t word;
+    memcpy(&word, text.data + at, sizeof(word));
+    uint64_t control = (word - EIGHT(0x20)) & ~word;
+    uint64_t special = has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, 0x7f);
+    if (((word | control | special) & EIGHT(0x80)) != 0) break;
+  }
+  return at;
+}
+
 void sj__append_json_string(sj__buffer *out, sj_slice text) {
   sj__buffer_append_char(out, '"');
   size_t start = 0;
   size_t at = 0;
   while (at < text.size) {
     unsigned char c = byte_at(text.data, at);
+    if (c < 0x80 && !must_escape(c)) {
+      at = skip_plain(text, at + 1);
+      continue;
+    }
     size_t length = sj__utf8_size(text.data + at, text.size - at);
     if (length > 0 && !must_escape(c)) {
       at += length;

@@ -35,17 +35,27 @@ static void arena_free(void *arena, void *memory) {
   (void)memory;
 }
 
+/* From behind a string's opening quote to its closing one, or to the end. */
+static size_t skip_string(sj_slice text, size_t at) {
+  while (at < text.size) {
+    const char *quote = memchr(text.data + at, '"', text.size - at);
+    if (quote == NULL) break;
+    size_t end = (size_t)(quote - text.data);
+    size_t backslashes = 0;
+    while (end - backslashes > at && text.data[end - backslashes - 1] == '\\') backslashes++;
+    if (backslashes % 2 == 0) return end;
+    at = end + 1;
+  }
+  return text.size;
+}
+
 /* Judged on the text, before anything is built from it. */
 static bool is_too_deep(sj_slice text, size_t *position) {
   size_t depth = 0;
-  bool quoted = false;
   for (size_t i = 0; i < text.size; i++) {
     char c = text.data[i];
-    if (quoted) {
-      if (c == '\\') i++;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
+    if (c == '"') {
+      i = skip_string(text, i + 1);
     } else if (c == '{' || c == '[') {
       *position = i;
       if (++depth > SJ__JSON_DEPTH_MAX) return true;

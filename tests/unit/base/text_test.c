@@ -1,6 +1,8 @@
 /* text and log: UTF-8, JSON strings, moments, log lines. */
 #include "../unit.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/text.h"
 
@@ -63,6 +65,25 @@ static void escapes_json_strings(void **state) {
   assert_json(SJ__SLICE("\0\x1f\x7f"), "\"\\u0000\\u001f\\u007f\"");
   assert_json(SJ__SLICE("\xe2\x82\xac"), "\"\xe2\x82\xac\"");
   assert_json(SJ__SLICE("x\xff\xc2"), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");
+}
+
+/* Eight characters are looked at together: each, at each place, as if it stood alone. */
+static void escapes_every_byte_at_every_place(void **state) {
+  for (int c = 0; c < 256; c++) {
+    char byte = (char)c;
+    sj__buffer alone;
+    sj__buffer_init(&alone, 0);
+    sj__append_json_string(&alone, sj__slice(&byte, 1));
+    for (int at = 0; at < 20; at++) {
+      char text[20], expected[64];
+      memset(text, 'a', sizeof(text));
+      text[at] = byte;
+      snprintf(expected, sizeof(expected), "\"%.*s%.*s%.*s\"", at, "aaaaaaaaaaaaaaaaaaaa",
+               (int)alone.size - 2, alone.data + 1, 19 - at, "aaaaaaaaaaaaaaaaaaaa");
+      assert_json(sj__slice(text, sizeof(text)), expected);
+    }
+    sj__buffer_release(&alone);
+  }
 }
 
 static void assert_moment(int64_t wall_ms, const char *expected) {
@@ -137,6 +158,7 @@ int main(void) {
       cmocka_unit_test(knows_well_formed_utf8),
       cmocka_unit_test(cuts_between_characters),
       cmocka_unit_test(escapes_json_strings),
+      cmocka_unit_test(escapes_every_byte_at_every_place),
       cmocka_unit_test(writes_moments),
       cmocka_unit_test(formats_lines_that_cannot_be_forged),
       cmocka_unit_test(passes_on_what_is_loud_enough),
