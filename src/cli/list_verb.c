@@ -6,6 +6,7 @@
 
 typedef struct listing {
   sj__cli *cli;
+  size_t pages;
   size_t shown;
 } listing;
 
@@ -42,6 +43,7 @@ static void print_session(listing *self, const sj__json *session) {
 static int show_page(listing *self, sj_slice body, sj_slice *next) {
   const sj__json *answer = sj__cli_object(self->cli, body);
   if (answer == NULL) return SJ__EXIT_UNREACHABLE;
+  if (self->cli->json && self->pages++ == 0) printf("[\n");
   const sj__json *sessions = sj__json_member(answer, "sessions");
   sj__json_cursor cursor = {0};
   sj_slice name;
@@ -74,10 +76,9 @@ static int run(sj__cli *cli, char **words) {
   size_t count = 0;
   if (!sj__cli_parse(cli, words, NULL, &subject, 1, &count)) return SJ__EXIT_USAGE;
   if (count != 1) return sj__cli_misused("list", "one SUBJECT is needed");
-  listing self = {cli, 0};
-  if (cli->json) printf("[\n");
+  listing self = {cli, 0, 0};
   int code = show_all(&self, subject);
-  if (cli->json) printf("\n]\n");
+  if (self.pages > 0) printf("\n]\n");
   if (code == SJ__EXIT_DONE && self.shown == 0 && !cli->json) printf("no session\n");
   return code == SJ__EXIT_DONE ? sj__cli_finish() : code;
 }
