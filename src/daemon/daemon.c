@@ -274,6 +274,8 @@ static void run_workers(running_daemon *self, sj_status status) {
   if (service->worker_count == 0) return;
   if (status != SJ_OK) begin_to_end(self);
   sj__worker_run(service->workers[0]);
+  /* The loop that watched for signals has ended, other workers may take a while. */
+  sj__process_end_on_signal();
   for (size_t i = 1; i < service->worker_count; i++) sj__thread_join(self->threads[i].thread);
   for (size_t i = 0; i < service->worker_count; i++) sj__worker_free(service->workers[i]);
 }

@@ -146,6 +146,17 @@ static sj_status start_http(sj__daemon_worker *worker) {
   return sj__http_server_new(worker->loop, &options, &worker->http);
 }
 
+/* The commonest failure of a start says what to do about it. */
+static sj_status explain_listening(const sj__config_listener *config, sj_status status,
+                                   const sj_error *why, sj_error *error) {
+  const char *advice = status != SJ_BUSY ? ""
+                       : is_unix(config)
+                           ? "; end what listens there (or remove a file that is in the way), or "
+                             "set listeners to another address"
+                           : "; end what listens there, or set listeners to another address";
+  return sj__fail(error, status, "%s%s", why->message, advice);
+}
+
 static sj_status listen_on(sj__daemon_worker *worker, size_t index, sj_error *error) {
   sj__service *service = worker->service;
   const sj__config_listener *config = &service->config->listeners.items[index];
@@ -157,9 +168,10 @@ static sj_status listen_on(sj__daemon_worker *worker, size_t index, sj_error *er
       .first = is_first(worker),
       .unix_mode = (int)config->mode,
   };
+  sj_error why;
   sj_status status =
-      sj__listener_open(worker->loop, &options, on_accept, self, &self->listener, error);
-  if (status != SJ_OK) return status;
+      sj__listener_open(worker->loop, &options, on_accept, self, &self->listener, &why);
+  if (status != SJ_OK) return explain_listening(config, status, &why, error);
   worker->listening++;
   if (is_first(worker)) sj__listener_address(self->listener, service->addresses[index]);
   return SJ_OK;

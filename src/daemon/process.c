@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,6 +26,17 @@ void sj__process_harden(void) {
   (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
   raise_descriptor_limit();
+}
+
+/* signal-safety(7): _exit is all that may be done here. */
+static void exit_at_once(int signum) {
+  _exit(1);
+}
+
+void sj__process_end_on_signal(void) {
+  const struct sigaction action = {.sa_handler = exit_at_once};
+  (void)sigaction(SIGTERM, &action, NULL);
+  (void)sigaction(SIGINT, &action, NULL);
 }
 
 size_t sj__process_cores(void) {

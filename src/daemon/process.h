@@ -14,6 +14,9 @@
  */
 void sj__process_harden(void);
 
+/* SIGTERM and SIGINT exit with status 1 from now on, at once: when no loop looks for them. */
+void sj__process_end_on_signal(void);
+
 /* Cores that this process may run on, at least 1. */
 size_t sj__process_cores(void);
 

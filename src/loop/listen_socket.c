@@ -1,6 +1,7 @@
 #include "loop/listen_socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -102,6 +103,22 @@ static sj_status bind_unix(sj__listen_socket *self, int mode, sj_error *error) {
 
 void sj__listen_socket_unlink(const sj__listen_socket *self) {
   if (self->address.is_unix) unlink_if_same(path_of(&self->address), self->device, self->inode);
+}
+
+/* A handshake that completed between the last accept(2) and close(2) would be reset. */
+static void drop_packets(const sj__listen_socket *self) {
+  struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const struct sock_fprog program = {.len = 1, .filter = drop_all};
+  /* A kernel without socket filters: the gap stays. */
+  (void)setsockopt(self->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+void sj__listen_socket_deafen(const sj__listen_socket *self) {
+  if (self->address.is_unix) {
+    sj__listen_socket_unlink(self);
+  } else {
+    drop_packets(self);
+  }
 }
 
 /* --- TCP ------------------------------------------------------------------ */

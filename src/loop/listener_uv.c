@@ -20,6 +20,7 @@ typedef struct uv_listener {
   uv_poll_t poll;
   sj__listen_socket socket;
   sj__timer pause;
+  bool pause_said; /* since the backlog was last seen empty */
 } uv_listener;
 
 typedef enum accept_result { ACCEPTED, EMPTY, SHORT_OF_RESOURCES } accept_result;
@@ -52,8 +53,11 @@ static void resume(sj__timer *timer) {
 
 /* Who waits in the backlog keeps waiting; polling on would spin. */
 static void pause_accepting(uv_listener *self) {
-  SJ__LOG(SJ__LOG_WARNING, "accepting is paused: out of descriptors or memory",
-          SJ__FIELD_CSTR("address", self->listener.address));
+  if (!self->pause_said) {
+    SJ__LOG(SJ__LOG_WARNING, "accepting is paused: out of descriptors or memory",
+            SJ__FIELD_CSTR("address", self->listener.address));
+  }
+  self->pause_said = true;
   if (sj__timer_start(self->listener.loop, &self->pause, PAUSE_MS, resume) == SJ_OK) {
     uv_poll_stop(&self->poll);
   }
@@ -65,11 +69,17 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   for (int i = 0; i < ACCEPTS_A_TURN && result == ACCEPTED && !self->listener.closing; i++) {
     result = accept_one(self);
   }
+  if (result == EMPTY) self->pause_said = false;
   if (result == SHORT_OF_RESOURCES && !self->listener.closing) pause_accepting(self);
+}
+
+static void let_in_all(uv_listener *self) {
+  while (accept_one(self) == ACCEPTED) continue;
 }
 
 static void on_poll_closed(uv_handle_t *handle) {
   uv_listener *self = handle->data;
+  let_in_all(self); /* who was just coming */
   close(self->socket.fd);
   sj__listener_gone(&self->listener);
 }
@@ -77,9 +87,8 @@ static void on_poll_closed(uv_handle_t *handle) {
 static void uv_listener_close(sj__listener *listener) {
   uv_listener *self = (uv_listener *)listener;
   sj__timer_stop(listener->loop, &self->pause);
-  /* First the name, so that nobody new comes while those who wait are let in. */
-  sj__listen_socket_unlink(&self->socket);
-  while (accept_one(self) == ACCEPTED) continue;
+  sj__listen_socket_deafen(&self->socket);
+  let_in_all(self);
   uv_close((uv_handle_t *)&self->poll, on_poll_closed);
 }
 
