@@ -66,12 +66,15 @@ export function handle(vault, { kid, region, kind, id, counter, fork }) {
   return Buffer.concat([front, vault.mac(purpose, front)]).toString('base64url');
 }
 
-const metaTags = { subject: 1, device: 2, address: 3, user_agent: 4, auth_level: 5, amr: 6, auth_at: 7, home_region: 14 };
-const metaNumbers = { auth_level: 1, auth_at: 8, home_region: 1 };
+const metaTags = { subject: 1, device: 2, address: 3, user_agent: 4, auth_level: 5, amr: 6, auth_at: 7, client: 8, scope: 9,
+  audience: 10, refreshed_at: 11, refresh_fork: 12, refresh_kid: 13, home_region: 14 };
+const metaNumbers = { auth_level: 1, auth_at: 8, refreshed_at: 8, refresh_kid: 1, home_region: 1 };
 
 export function meta(fields) {
+  for (const name of Object.keys(fields)) if (!(name in metaTags)) throw new Error(`meta has no ${name}`);
   const parts = Object.entries(metaTags).filter(([name]) => fields[name] !== undefined).map(([name, tag]) => {
-    const value = name in metaNumbers ? number(fields[name], metaNumbers[name]) : Buffer.from(fields[name]);
+    const value = name in metaNumbers ? number(fields[name], metaNumbers[name])
+      : Buffer.from(fields[name], name === 'refresh_fork' ? 'hex' : 'utf8');
     return Buffer.concat([Buffer.from([tag]), number(value.length, 2), value]);
   });
   return Buffer.concat(parts);
@@ -79,20 +82,34 @@ export function meta(fields) {
 
 export const associated = (record) => Buffer.concat([record.subarray(0, 120), record.subarray(128, 160)]);
 
-export function record(vault, realm, r, id) {
+// The clear part; `sizes` are those of the sealed parts.
+export function header(vault, realm, r, key, sizes) {
+  const subject = r.subject ?? r.meta?.subject;
+  return Buffer.concat([
+    Buffer.from([1, r.kid, r.state ?? 1, r.reason ?? 0, r.carrier, subject === undefined ? 0 : 1, 0, 0]),
+    realmFingerprint(realm), key, number(r.version, 8), number(r.generation, 8),
+    ...r.write_ids.map((hex) => Buffer.from(hex, 'hex')),
+    subject === undefined ? Buffer.alloc(16) : vault.mac('sojourn/subject/1', subject), Buffer.from(r.family, 'hex'),
+    number(r.created_at, 8), number(r.last_seen, 8), number(r.idle_for, 8), number(r.absolute_at, 8),
+    number(r.until ?? 0, 8), number(sizes[0], 4), number(sizes[1], 4)]);
+}
+
+// Token sessions (carrier 3) seal data without the id.
+export function record(vault, realm, r) {
+  const id = Buffer.from(r.id, 'hex');
   const key = sessionKey(id);
   const plainMeta = meta(r.meta);
   const plainData = Buffer.from(r.attributes);
-  const header = Buffer.concat([
-    Buffer.from([1, r.kid, 1, 0, 1, r.meta.subject === undefined ? 0 : 1, 0, 0]), realmFingerprint(realm), key,
-    number(r.version, 8), number(r.generation, 8), ...r.write_ids.map((hex) => Buffer.from(hex, 'hex')),
-    r.meta.subject === undefined ? Buffer.alloc(16) : vault.mac('sojourn/subject/1', r.meta.subject), key,
-    number(r.created_at, 8), number(r.last_seen, 8), number(r.idle_for, 8), number(r.absolute_at, 8), number(0, 8),
-    number(plainMeta.length + 28, 4), number(plainData.length + 28, 4)]);
-  const aad = associated(header);
-  return Buffer.concat([header, vault.seal('meta', key, id, aad, plainMeta, Buffer.from(r.meta_nonce, 'hex')),
-    vault.seal('data', key, id, aad, plainData, Buffer.from(r.data_nonce, 'hex'))]);
+  const front = header(vault, realm, r, key, [plainMeta.length + 28, plainData.length + 28]);
+  const aad = associated(front);
+  return Buffer.concat([front, vault.seal('meta', key, undefined, aad, plainMeta, Buffer.from(r.meta_nonce, 'hex')),
+    vault.seal('data', key, dataId(r), aad, plainData, Buffer.from(r.data_nonce, 'hex'))]);
 }
+
+export const dataId = (r) => (r.carrier === 3 ? Buffer.alloc(0) : Buffer.from(r.id, 'hex'));
+
+// A tombstone keeps the clear part and has no others.
+export const tombstone = (vault, realm, r) => header(vault, realm, { ...r, state: 2 }, Buffer.from(r.key, 'hex'), [0, 0]);
 
 export function mark(vault, { kid, scope, value, moment, except, until }) {
   const front = Buffer.concat([Buffer.from([1, kid, scope, except ? 1 : 0]), value, number(moment, 8),
