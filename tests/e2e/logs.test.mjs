@@ -1,0 +1,120 @@
+// Logs: one JSON object a line, nothing forged from outside, nothing secret.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import { until } from '../kit/processes.mjs';
+import { logOf, startSojournd } from '../kit/sojournd.mjs';
+
+// Sends bytes as they are, gives what comes back.
+function raw(port, bytes) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.end(bytes, 'latin1'));
+    let text = '';
+    socket.setEncoding('latin1').on('data', (part) => (text += part)).on('error', () => {}).once('close', () => resolve(text));
+  });
+}
+
+const levels = ['debug', 'info', 'warning', 'error'];
+
+// Every line is what it claims to be; returns them.
+function checked(daemon) {
+  const text = daemon.stderr();
+  assert.ok(text.endsWith('\n'));
+  assert.doesNotMatch(text.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/, 'no control character');
+  const lines = logOf(text);
+  for (const line of lines) {
+    assert.deepEqual(Object.keys(line).slice(0, 3), ['time', 'level', 'message']);
+    assert.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.ok(Math.abs(Date.parse(line.time) - Date.now()) < 120000);
+    assert.ok(levels.includes(line.level), line.level);
+  }
+  return lines;
+}
+
+// A session's whole life, by every door, with names that would forge a line; gives all that is secret.
+async function live(daemon) {
+  const subject = 'ada","level":"error","message":"forged"} = \\ \' ü 😀';
+  const secrets = [daemon.key];
+  const keep = (answer) => {
+    if (answer.json?.credential) secrets.push(answer.json.credential);
+    return answer.json?.credential;
+  };
+  const headers = { 'User-Agent': 'x" level="error', 'X-Forwarded-For': '"}\\n{"' };
+  const body = { subject, attributes: { note: 'attribute-s3cr3t' }, device: 'd"\\', user_agent: 'agent"} {', address: '192.0.2.1' };
+  let credential = keep(await daemon.call('POST', '/v1/sessions', { body, headers }));
+  const old = credential;
+  credential = keep(await daemon.call('PATCH', '/v1/session', { credential, headers, body: { more: 'attribute-s3cr3t-2' } }));
+  await daemon.call('GET', '/v1/session', { credential: old, headers });
+  credential = keep(await daemon.call('POST', '/v1/session/rotate', { credential, headers, body: { auth_level: 2 } }));
+  await daemon.call('GET', '/check', { credential: old, headers });
+  await daemon.call('GET', '/check', { credential: `${credential.slice(0, -2)}AA`, headers });
+  await daemon.call('GET', '/check', { headers: { ...headers, Cookie: `__Host-sojourn=${credential}` } });
+  await daemon.call('GET', `/check?__Host-sojourn=${credential}`, { headers });
+  await daemon.call('GET', '/v1/session', { credential, key: 'wrong-key-that-somebody-mistyped' });
+  await daemon.call('POST', '/v1/sessions', { body: { subject: 'a\r\nb' } });
+  await daemon.call('POST', '/v1/sessions', { body: `{"${credential}": 1}` });
+  await daemon.call('GET', `/v1/subjects/${encodeURIComponent(subject)}/sessions`);
+  await daemon.call('DELETE', '/v1/session', { credential, headers });
+  await daemon.call('GET', '/check', { credential, headers });
+  await raw(daemon.port, `GET /check HTTP/1.1\r\nHost: x\r\nUser-Agent: a\rb\nforged: {"level":"error"}\r\n\r\n`);
+  await raw(daemon.port, `GET /\x1b[31m HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${credential}\r\n\r\n`);
+  await raw(daemon.port, `\x00\x01\x02{"level":"error"}\n`);
+  secrets.push('wrong-key-that-somebody-mistyped', 'attribute-s3cr3t');
+  // A handle's id: 20 bytes after format, kid, region and kind (DESIGN.md 3).
+  for (const one of [...secrets].filter((text) => /^[A-Za-z0-9_-]{60,}$/.test(text))) secrets.push(Buffer.from(one, 'base64url').subarray(4, 24).toString('base64url'));
+  secrets.push(/secret=(\S+)/.exec(fs.readFileSync(path.join(daemon.state, 'keyring'), 'utf8'))[1]);
+  return { secrets, subject };
+}
+
+for (const level of ['debug', 'info']) {
+  test(`a session's life at level ${level}: valid lines, true values, no secret`, async (t) => {
+    const daemon = await startSojournd({ t, env: { SOJOURN__LOG__LEVEL: level } });
+    const { secrets, subject } = await live(daemon);
+    assert.equal((await daemon.stop()).code, 0);
+    const lines = checked(daemon);
+    const events = lines.filter((line) => line.message === 'session');
+    for (const what of ['created', 'rotated', 'ended']) {
+      const found = events.find((line) => line.event === what);
+      assert.ok(found, `${what} is told`);
+      assert.match(found.sid, /^[A-Za-z0-9_-]{22}$/);
+      // A sign-out goes by the handle alone and reads no record.
+      assert.equal(found.subject, what === 'ended' ? undefined : subject, `${what}: as it was given, escaped`);
+    }
+    assert.ok(events.some((line) => line.event === 'refused' && line.code === 'bad_credential'));
+    assert.ok(!lines.some((line) => line.level === 'error' || line.message === 'forged'));
+    assert.equal(lines.some((line) => line.message === 'store call'), level === 'debug');
+    assert.ok(secrets.length > 8);
+    for (const secret of secrets) assert.ok(!daemon.stderr().includes(secret), `${secret.slice(0, 6)}… is in the log`);
+  });
+}
+
+test('levels: warning leaves the life of sessions out, error the warnings', async (t) => {
+  for (const [level, expected] of [['warning', ['configuration']], ['error', []]]) {
+    const daemon = await startSojournd({ t, env: { SOJOURN__LOG__LEVEL: level, SOJOURN__NONSENSE: '1' } });
+    await live(daemon);
+    await daemon.stop();
+    assert.deepEqual((daemon.stderr() ? checked(daemon) : []).map((line) => line.message), expected, level);
+  }
+});
+
+test('text: one line an event, values quoted where they could be mistaken', async (t) => {
+  const daemon = await startSojournd({ t, env: { SOJOURN__LOG__FORMAT: 'text' } });
+  const { secrets, subject } = await live(daemon);
+  await daemon.stop();
+  const rows = daemon.stderr().trimEnd().split('\n');
+  for (const one of rows) assert.match(one, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) [^=]+( [a-z_]+=([!-~]+|"([^"\\\u0000-\u001f]|\\.)*"))*$/u);
+  assert.ok(rows.some((one) => one.includes(` session event=created sid=`) && one.includes(`subject=${JSON.stringify(subject)}`)), rows.join('\n'));
+  assert.ok(rows.every((one) => !/ error /.test(one.slice(24, 40))));
+  for (const secret of secrets) assert.ok(!daemon.stderr().includes(secret));
+});
+
+test('lines of many workers never mix', async (t) => {
+  const daemon = await startSojournd({ t, env: { SOJOURN__WORKERS: '4' } });
+  const subject = 's'.repeat(255);
+  await Promise.all(Array.from({ length: 400 }, () => daemon.call('POST', '/v1/sessions', { body: { subject } })));
+  await until('all lines', () => daemon.stderr().split('"created"').length === 401);
+  assert.equal(checked(daemon).filter((line) => line.event === 'created' && line.subject === subject).length, 400);
+});
