@@ -1,7 +1,6 @@
 /*
- * Memory. Everything that Sojourn allocates goes through here, third-party
- * libraries that take an allocator included, so that tests can count it and
- * make it fail (docs/memory.md).
+ * Memory. Everything that Sojourn allocates goes through here, so that tests can
+ * count it and make it fail (docs/memory.md, also for third-party libraries).
  */
 #ifndef SJ_BASE_ALLOC_H
 #define SJ_BASE_ALLOC_H

@@ -22,7 +22,7 @@ static inline sj_slice sj__slice_text(const char *text) {
   return text != NULL ? (sj_slice){text, strlen(text)} : (sj_slice){NULL, 0};
 }
 
-/* Not constant in time: for secrets use sj__equal_secret (crypto/secret.h). */
+/* Not constant in time: for secrets use sj__equal_secret (crypto/digest.h). */
 static inline bool sj__slice_equal(sj_slice a, sj_slice b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
