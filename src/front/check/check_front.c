@@ -172,10 +172,6 @@ void sj__check(sj__exchange *exchange) {
   if (made == NULL) return;
   exchange->handler_data = made;
   sj_status status = sj__check_query_parse(request->arena, request->query, &made->query, &error);
-  if (status == SJ_OK) {
-    status = sj__consistency_parse(request, &exchange->call.strong, &error);
-    if (status == SJ_BAD_REQUEST) status = SJ_FORBIDDEN;
-  }
   if (status == SJ_OK) status = sj__exchange_find_credential(exchange);
   if (status == SJ_OK) {
     made->load.without_attributes = front->check_attribute_count == 0;

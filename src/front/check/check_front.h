@@ -6,7 +6,8 @@
  *
  * The query comes from the proxy's configuration: optional=1, renew=1, level=N,
  * max_age=S. A parameter that is unknown, repeated or malformed is 403: a
- * misspelt `level` must not open what it was to guard.
+ * misspelt `level` must not open what it was to guard. Sojourn-Consistency is
+ * not looked at: many proxies pass a browser's fields on to their check.
  */
 #ifndef SJ_FRONT_CHECK_CHECK_FRONT_H
 #define SJ_FRONT_CHECK_CHECK_FRONT_H
