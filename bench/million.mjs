@@ -1,26 +1,15 @@
 // A million sessions of 512 bytes: the file, the start, what a check costs more, and sweeping them.
 
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { alternate, bareLmdb, costOf, load, median, program, quick, rounds, seconds, us } from './lib/measure.mjs';
-import { diskFolder, discard, startDaemonPeer } from './lib/servers.mjs';
+import { alternate, bareLmdb, costOf, load, median, quick, rounds, seconds, us } from './lib/measure.mjs';
+import { diskFolder, discard, fill, startDaemonPeer } from './lib/servers.mjs';
 
 const many = Number(process.env.SOJOURN_BENCH_SESSIONS ?? (quick ? 3000 : 1000000));
 const few = 1000;
 const day = 86400;
 const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20).toLocaleString('en')} MiB`;
-
-// Makes sessions in a state folder; gives the file of their Cookie values.
-function fill(state, count, age = 0) {
-  const cookies = path.join(state, `cookies-${count}-${age}`);
-  const out = fs.openSync(cookies, 'w', 0o600);
-  const done = spawnSync(program('fill'), [state, String(count), '512', String(age)], { stdio: ['ignore', out, 'pipe'] });
-  fs.closeSync(out);
-  if (done.status !== 0) throw new Error(`fill: ${done.stderr}`);
-  return cookies;
-}
 
 function filled(count) {
   const state = diskFolder(`sessions-${count}`);

@@ -2,61 +2,63 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { alternate, bareLmdb, load, quick, rounds } from './lib/measure.mjs';
-import { createSession, diskFolder, discard, startDaemonPeer } from './lib/servers.mjs';
+import { bareLmdb, costOf, load, median, quick, rounds, us } from './lib/measure.mjs';
+import { diskFolder, discard, fill, startDaemonPeer } from './lib/servers.mjs';
 
 const patched = 1000;
 const writers = 64;
 const writeSeconds = quick ? 0.3 : 4;
 
-async function makeSessions(daemon) {
-  const cookies = [];
-  while (cookies.length < patched) {
-    cookies.push(...await Promise.all(Array.from({ length: 50 }, () => createSession(daemon))));
+// A daemon of its own for every run, so that both sides begin with the same small file.
+async function startFilled() {
+  const state = diskFolder('writes');
+  const cookies = fill(state, patched);
+  return { cookies, ...await startDaemonPeer({ state }) };
+}
+
+function requestsOf(kind, daemon) {
+  const key = { 'Sojourn-Key': daemon.key };
+  return kind === 'creates'
+    ? { method: 'POST', path: '/v1/sessions', fields: { ...key, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ subject: 'ada', attributes: { filler: 'x'.repeat(499) } }) }
+    : { method: 'PATCH', path: '/v1/session', fields: { ...key, 'Content-Type': 'application/merge-patch+json' },
+        cookies: daemon.cookies, body: '{"n":#}' };
+}
+
+async function ours(kind) {
+  const daemon = await startFilled();
+  try {
+    const before = await daemon.metric('sojourn_lmdb_flushes_total');
+    const result = costOf(daemon.pid, () => load(daemon.port, { ...requestsOf(kind, daemon), connections: writers, seconds: writeSeconds }));
+    const flushes = await daemon.metric('sojourn_lmdb_flushes_total') - before;
+    const recordBytes = bareLmdb('size', path.join(daemon.state, 'store')).record_bytes;
+    return { perSecond: result.perSecond, perFlush: result.requests / flushes, cpu_us: result.cpu_us, recordBytes };
+  } finally {
+    await discard(daemon);
   }
-  const file = path.join(daemon.state, 'cookies');
-  fs.writeFileSync(file, `${cookies.join('\n')}\n`);
-  return file;
+}
+
+function bare(kind, recordBytes) {
+  const state = diskFolder('bare');
+  const result = bareLmdb(kind, state, writeSeconds, recordBytes, writers);
+  fs.rmSync(state, { recursive: true });
+  return { ...result, perFlush: result.writes / result.flushes };
+}
+
+async function figure(kind) {
+  const [a, b] = [[], []];
+  for (let i = 0; i < rounds; i++) {
+    a.push(await ours(kind));
+    b.push(bare(kind, a[0].recordBytes));
+  }
+  const of = (runs, name) => median(runs.map((run) => run[name]));
+  const rate = [of(a, 'perSecond'), of(b, 'perSecond')];
+  return { name: `durable ${kind}, ${writers} connections`, value: rate[0] / rate[1], unit: '× bare LMDB', bar: { least: 0.8 },
+    detail: `${Math.round(rate[0]).toLocaleString('en')} a second beside ${Math.round(rate[1]).toLocaleString('en')}; ` +
+      `${of(a, 'perFlush').toFixed(1)} writes a flush beside ${of(b, 'perFlush').toFixed(1)}; ` +
+      `${us(of(a, 'cpu_us'))} of CPU a write beside ${us(of(b, 'cpu_us'))}; records of ${a[0].recordBytes} bytes` };
 }
 
 export default async function measure() {
-  const daemon = await startDaemonPeer();
-  const bare = { state: diskFolder('bare') };
-  const fields = { 'Sojourn-Key': daemon.key };
-  const cookies = await makeSessions(daemon);
-  const filler = 'x'.repeat(499);
-  const requests = {
-    creates: { method: 'POST', path: '/v1/sessions', fields: { ...fields, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ subject: 'ada', attributes: { filler } }) },
-    patches: { method: 'PATCH', path: '/v1/session', fields: { ...fields, 'Content-Type': 'application/merge-patch+json' },
-      cookies, body: '{"n":#}' },
-  };
-  const figures = [];
-  try {
-    for (const [kind, request] of Object.entries(requests)) {
-      let writes = 0;
-      let bareFlushed = 0;
-      const recordBytes = bareLmdb('size', path.join(daemon.state, 'store')).record_bytes;
-      const before = await daemon.metric('sojourn_lmdb_flushes_total');
-      const rate = alternate(rounds, () => {
-        const result = load(daemon.port, { ...request, connections: writers, seconds: writeSeconds });
-        writes += result.requests;
-        return result;
-      }, () => {
-        const folder = path.join(bare.state, kind);
-        fs.mkdirSync(folder);
-        const result = bareLmdb(kind, folder, writeSeconds, recordBytes, writers);
-        bareFlushed = result.writes / result.flushes;
-        fs.rmSync(folder, { recursive: true });
-        return result;
-      }, (result) => result.perSecond);
-      const flushes = await daemon.metric('sojourn_lmdb_flushes_total') - before;
-      figures.push({ name: `durable ${kind}, ${writers} connections`, value: rate.ratio, unit: '× bare LMDB', bar: { least: 0.8 },
-        detail: `${Math.round(rate.first).toLocaleString('en')} a second beside ${Math.round(rate.second).toLocaleString('en')}; ` +
-          `${(writes / flushes).toFixed(1)} writes a flush beside ${bareFlushed.toFixed(1)}; records of ${recordBytes} bytes` });
-    }
-    return figures;
-  } finally {
-    await discard(daemon, bare);
-  }
+  return [await figure('creates'), await figure('patches')];
 }

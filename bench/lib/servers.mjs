@@ -1,13 +1,13 @@
 // What the benchmarks measure, started on the server's core.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { connects, freePort, start, temporaryFolder, until } from '../../tests/kit/processes.mjs';
 import { binary } from '../../tests/kit/sojournd.mjs';
-import { pinned, serverCore } from './measure.mjs';
+import { pinned, program, serverCore } from './measure.mjs';
 
 // A folder on a disk: what is flushed to a tmpfs costs nothing.
 export function diskFolder(name) {
@@ -76,6 +76,16 @@ export async function startDaemonPeer({ state = diskFolder('state'), env = {}, e
     return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
   };
   return { url, port, pid: daemon.pid, key, state, ready_ms, metric, stop: daemon.stop };
+}
+
+// Makes sessions in a state folder; gives the file of their Cookie values.
+export function fill(state, count, age = 0) {
+  const cookies = path.join(state, `cookies-${count}-${age}`);
+  const out = fs.openSync(cookies, 'w', 0o600);
+  const done = spawnSync(program('fill'), [state, String(count), '512', String(age)], { stdio: ['ignore', out, 'pipe'] });
+  fs.closeSync(out);
+  if (done.status !== 0) throw new Error(`fill: ${done.stderr}`);
+  return cookies;
 }
 
 // Stops and removes what a benchmark made.
