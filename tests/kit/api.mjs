@@ -192,6 +192,7 @@ export async function startApi(options = {}) {
     const { code, signal } = await daemon.stop();
     assert.deepEqual([code, signal], [0, null], daemon.stderr().slice(-2000));
     assert.doesNotMatch(daemon.stderr(), /Sanitizer|runtime error/);
+    assert.deepEqual(secretsIn(daemon.stderr()), [], 'a secret in the log');
   };
   api.call = async (method, target, { body, credential, cookie, type, key = daemon.key, headers = [] } = {}) => {
     const fields = Array.isArray(headers) ? [...headers] : Object.entries(headers);

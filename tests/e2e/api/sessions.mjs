@@ -156,6 +156,8 @@ test('a sign-in keeps an anonymous cart, and nothing of another subject', async 
   const bob = await api.call('POST', '/v1/session/rotate', { credential: same.json.credential, body: { subject: 'bob', attributes: { own: 1 } } });
   assert.deepEqual(bob.json.session.attributes, { own: 1 });
   assert.equal(bob.json.session.subject, 'bob');
+  assert.equal(bob.json.session.auth_level, 0, 'nor another\'s level');
+  assert.equal(bob.json.session.amr, undefined);
   expectProblem(await api.call('GET', '/v1/session', { credential: same.json.credential }), 401, 'ended');
 });
 
