@@ -144,8 +144,10 @@ const spellings = [
   (name) => name,
   (name) => name.toLowerCase(),
   (name) => name.toUpperCase(),
+  (name) => [...name].map((letter, i) => (i % 2 ? letter.toUpperCase() : letter.toLowerCase())).join(''),
   (name) => name.replaceAll('-', '_'),
   (name) => name.toUpperCase().replaceAll('-', '_'),
+  (name) => name.replace(/-(?=[^-]*$)/, '_'),
   (name) => name.replace('-', '.'),
   (name) => `HTTP_${name.toUpperCase().replaceAll('-', '_')}`,
 ];
@@ -163,6 +165,10 @@ for (const place of ['/headers', '/open/headers']) {
         if (place === '/headers') assert.ok(answer.includes('"honest"'), 'the true identity did');
       }
     }
+    const all = names.flatMap((name) => spellings.map((spell) => `${spell(name)}: evil\r\n`)).join('');
+    const answer = await raw(`GET ${place} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: ${browser.cookie}\r\n${all}\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 200 /, answer.slice(0, 80));
+    assert.ok(!answer.includes('evil'), `all at once reached the backend: ${answer}`);
   });
 }
 
@@ -194,6 +200,20 @@ test('an older cookie is renewed by the check, and the application\'s own is not
   assert.equal(visit.headers['set-cookie'].length, 1, 'one session cookie a reply');
   assert.notEqual(browser.cookie, newest);
   assert.equal((await browser.request('GET', '/')).headers['set-cookie'], undefined, 'the newest needs no renewal');
+});
+
+test('the daemon silent: 503 with Retry-After all the same', async () => {
+  const { browser } = await signedIn();
+  process.kill(daemon.pid, 'SIGSTOP');
+  try {
+    const answer = await browser.request('GET', '/');
+    assert.equal(answer.status, 503, answer.text);
+    assert.equal(answer.headers['retry-after'], '1');
+    assert.equal(answer.headers['set-cookie'], undefined);
+  } finally {
+    process.kill(daemon.pid, 'SIGCONT');
+  }
+  await until('nginx to try the daemon again', async () => (await browser.request('GET', '/')).status === 200);
 });
 
 test('the daemon killed: 503 with Retry-After, no cookie cleared; back: all is well', async () => {
