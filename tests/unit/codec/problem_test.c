@@ -106,9 +106,36 @@ static void internals_stay_inside(void **state) {
                  "\"code\":\"internal\",\"detail\":\"internal error\"}");
 }
 
+/* RFC 9110 15, RFC 6585, RFC 4918: those that the HTTP server answers by itself too. */
+static void phrases(void **state) {
+  static const struct {
+    int http;
+    const char *phrase;
+  } known[] = {
+      {200, "OK"},
+      {201, "Created"},
+      {204, "No Content"},
+      {304, "Not Modified"},
+      {408, "Request Timeout"},
+      {413, "Content Too Large"},
+      {414, "URI Too Long"},
+      {417, "Expectation Failed"},
+      {429, "Too Many Requests"},
+      {431, "Request Header Fields Too Large"},
+      {501, "Not Implemented"},
+      {505, "HTTP Version Not Supported"},
+      {507, "Insufficient Storage"},
+      {599, "Unknown"},
+  };
+  for (size_t i = 0; i < SJ__COUNT_OF(known); i++) {
+    assert_string_equal(sj__http_phrase(known[i].http), known[i].phrase);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_status),
+      cmocka_unit_test(phrases),
       cmocka_unit_test(documents),
       cmocka_unit_test(internals_stay_inside),
   };

@@ -245,7 +245,7 @@ static void what_is_moved_elsewhere_is_refused(void **state) {
 
 /* Token sessions seal data without an id: that is another key than any id's. */
 static void data_without_an_id_is_sealed_for_servers(void **state) {
-  uint8_t bytes[4 + SJ__SEAL_OVERHEAD], out[4];
+  uint8_t bytes[4 + SJ__SEAL_OVERHEAD] = {0}, out[4];
   sj_slice sealed_bytes = sj__slice(bytes, sizeof(bytes));
   assert_ok(sj__vault_seal(*state, ACTIVE, NOW_MS, SJ__PART_DATA, session_key, NULL, NULL, 0,
                            SJ__SLICE("data"), bytes));
