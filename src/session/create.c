@@ -103,7 +103,7 @@ int64_t sj__birth_ms(sj__request *request) {
   int64_t newest_ms = atomic_load(&sessions->newest_birth_ms);
   while (newest_ms < birth_ms &&
          !atomic_compare_exchange_weak(&sessions->newest_birth_ms, &newest_ms, birth_ms)) {
-    continue;
+    /* Another worker was first: newest_ms is what it wrote. */
   }
   return birth_ms;
 }

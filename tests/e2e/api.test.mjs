@@ -13,6 +13,7 @@ import './api/sessions.mjs';
 import './api/subjects.mjs';
 import './api/check.mjs';
 import './api/consistency.mjs';
+import './api/cookies.mjs';
 import './api/anywhere.mjs';
 import './api/outages.mjs';
 
