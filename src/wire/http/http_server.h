@@ -21,6 +21,8 @@
  *   503  out of memory; connections_max
  *   505  a version other than HTTP/1.0 and HTTP/1.1
  *
+ * Why, where the standard leaves a choice: docs/decisions/http-connections.md.
+ *
  * One loop's thread throughout.
  */
 #ifndef SJ_WIRE_HTTP_HTTP_SERVER_H
@@ -103,6 +105,10 @@ void sj__http_reply(sj__http_request *request, const sj__http_response *response
 /* A whole request has come. The handler answers it now or later. */
 typedef void sj__http_handler(void *context, sj__http_request *request);
 
+/*
+ * Deadlines are totals: bytes that come or are taken now and then move none.
+ * Sizes are of bytes. pipeline_max and queued_max are at least 1.
+ */
 typedef struct sj__http_limits {
   size_t head_max;           /* request line and fields: 16 KiB; above: 414, 431 */
   size_t field_count_max;    /* 100; above: 431 */
@@ -115,6 +121,7 @@ typedef struct sj__http_limits {
   size_t queued_max; /* reply bytes that wait for a slow reader: 1 MiB; then reading pauses */
   uint32_t connections_max; /* 0: no bound; above: accepted and closed with 503 */
 } sj__http_limits;
+/* The values above; connections_max 0. */
 void sj__http_limits_init(sj__http_limits *limits);
 
 #define SJ__HTTP_REFUSALS 9 /* the statuses at the head of this file */
@@ -140,11 +147,20 @@ typedef struct sj__http_server_options {
   const sj__http_metrics *metrics; /* may be NULL; outlives the server */
 } sj__http_server_options;
 
-/* SJ_NO_MEMORY. `options` is copied. */
+/*
+ * SJ_NO_MEMORY. `options` is copied. Ends by sj__http_server_drain alone, before
+ * the loop is freed.
+ */
 SJ_MUST_USE sj_status sj__http_server_new(sj__loop *loop, const sj__http_server_options *options,
                                           sj__http_server **out);
 
-/* Serves an accepted stream, which is the server's from now on. */
+/*
+ * Serves an accepted stream, which is the server's from now on, whatever comes
+ * of it: above connections_max it is told 503 and closed, without memory closed.
+ * Not after the drain's `done`; during a drain it gets a second for its first
+ * request. `listener_data` is handed to every request, and lives as long as the
+ * server.
+ */
 void sj__http_server_accept(sj__http_server *server, sj__stream *stream, void *listener_data);
 
 /* Open ones, those that are only waiting for the client to close included. */
@@ -153,9 +169,10 @@ size_t sj__http_server_connections(const sj__http_server *server);
 /*
  * Ends it in order: idle connections close now, the others after the reply to
  * what they have sent so far (with Connection: close), all of them after
- * `grace_ms`. One that was accepted but has not yet sent its first request
- * gets a second to do so. Then `done`, never from inside this call, when every
- * request has also been answered; the server no longer exists.
+ * `grace_ms` (0: now). One that was accepted but has not yet sent its first
+ * request gets a second to do so. Then `done` (may be NULL), once and never from
+ * inside this call, when every request has also been answered; the server no
+ * longer exists. Once only.
  */
 void sj__http_server_drain(sj__http_server *server, uint32_t grace_ms, void (*done)(void *argument),
                            void *argument);

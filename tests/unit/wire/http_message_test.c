@@ -1,6 +1,10 @@
 /* Replies to the byte, HEAD, keep-alive, the sizes of requests, Expect. */
 #include "http_kit.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 typedef struct setting {
@@ -125,6 +129,61 @@ static void no_content_has_no_length(void **state) {
                   "HTTP/1.1 204 No Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                   "Connection: close\r\n\r\n");
   close_setting(&self);
+}
+
+/* --- A programmer's errors abort --------------------------------------------------------- */
+
+static void reply_with(sj__http_request *request, const char *name, const char *value) {
+  const sj__http_field field = {sj__slice_text(name), sj__slice_text(value)};
+  sj__http_reply(request, &(sj__http_response){.status = 200, .fields = &field, .field_count = 1});
+}
+
+static void forge_a_field(sj__http_request *request) {
+  reply_with(request, "X", "a\r\nSet-Cookie: b");
+}
+
+static void forge_with_a_name(sj__http_request *request) {
+  reply_with(request, "X: y\r\nZ", "a");
+}
+
+static void say_what_the_server_says(sj__http_request *request) {
+  reply_with(request, "content-length", "7");
+}
+
+static void answer_interim(sj__http_request *request) {
+  sj__http_reply(request, &(sj__http_response){.status = 100});
+}
+
+/* Behind another, so that the first reply still waits when the second comes. */
+static void answer_twice(sj__http_request *request) {
+  kit_answer(request, "a");
+  kit_answer(request, "b");
+}
+
+static void assert_aborts(void (*misuse)(sj__http_request *request)) {
+  setting self;
+  open_setting(&self, KIT_WHOLE);
+  kit_ask(&self.client, GET("/later") GET("/later"));
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    close(2);
+    misuse(self.site.pending[1]);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  close_setting(&self);
+}
+
+static void replies_that_could_forge_another_abort(void **state) {
+  assert_aborts(forge_a_field);
+  assert_aborts(forge_with_a_name);
+  assert_aborts(say_what_the_server_says);
+  assert_aborts(answer_interim);
+  assert_aborts(answer_twice);
 }
 
 /* --- Sizes ------------------------------------------------------------------------------- */
@@ -313,6 +372,7 @@ int main(void) {
       KIT_HTTP(a_reply_is_exactly_this),
       KIT_HTTP(head_has_the_fields_alone),
       KIT_HTTP(no_content_has_no_length),
+      KIT_HTTP(replies_that_could_forge_another_abort),
       KIT_HTTP(a_head_has_at_most_head_max_bytes),
       KIT_HTTP(a_head_has_at_most_so_many_fields),
       KIT_HTTP(a_body_has_at_most_body_max_bytes),
