@@ -104,6 +104,7 @@ static void bury_old(sj__request *request) {
     sj__request_finish(request, status);
     return;
   }
+  request->on_ended = NULL;
   sj__commit(request, request->old_record.version, on_buried, on_old_moved);
 }
 
@@ -118,6 +119,12 @@ static void on_successor_stored(sj__request *request) {
 /* Nobody else knows the successor's id: a conflict is a write of ours that was thought lost. */
 static void on_successor_conflict(sj__request *request) {
   sj__request_finish(request, SJ_UNAVAILABLE);
+}
+
+/* Ended before anybody knew it (by a limit, say): the old session lives, and may be tried again. */
+static void on_successor_ended(sj__request *request) {
+  request->successor_stored = request->outcome_unknown = false;
+  sj__request_finish(request, SJ_CONTENDED);
 }
 
 static sj_status fill_successor(sj__request *request, sj__record *record) {
@@ -157,6 +164,7 @@ static void build_successor(sj__request *request) {
     sj__request_finish(request, status);
     return;
   }
+  request->on_ended = on_successor_ended;
   uint64_t expected = request->successor_stored ? request->successor.version : 0;
   request->write_class = SJ__WRITE_DURABLE;
   request->undo = abandon_successor;

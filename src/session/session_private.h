@@ -140,8 +140,9 @@ struct sj__request {
 
   /* Writing: what is to be committed. */
   sj__step *committed;
-  sj__step *undo;    /* called when the request ends with anything but SJ_OK */
-  sj__step *remerge; /* merges again onto `loaded` after a conflict */
+  sj__step *undo;     /* called when the request ends with anything but SJ_OK */
+  sj__step *on_ended; /* the record was ended before the commit; NULL: SJ_ENDED is told */
+  sj__step *remerge;  /* merges again onto `loaded` after a conflict */
   sj_slice encoded;
   sj_slice committing; /* the attributes in `encoded`, in clear */
   uint64_t expected;

@@ -213,8 +213,10 @@ static void on_revoked(sj__request *request) {
 }
 
 static void begin_revoke(sj__request *request) {
-  if (request->moment_ms > request->now_ms || request->moment_ms < 0) {
-    sj__request_fail(request, SJ_BAD_REQUEST, "before: from 1970 to now");
+  if (request->moment_ms > request->now_ms) {
+    sj__request_fail(request, SJ_BAD_REQUEST, "before: must not lie in the future");
+  } else if (request->moment_ms < 0) {
+    sj__request_fail(request, SJ_BAD_REQUEST, "before: not before 1970");
   } else if (sj__check_name(request, request->scope == SJ__MARK_CLIENT ? "client" : "subject",
                             request->subject)) {
     sj__mark_all(request, request->scope, on_revoked);

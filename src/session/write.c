@@ -154,7 +154,11 @@ static void on_ended_meanwhile(sj__request *request) {
       return;
     }
   }
-  sj__request_finish(request, SJ_ENDED);
+  if (request->on_ended != NULL) {
+    request->on_ended(request);
+  } else {
+    sj__request_finish(request, SJ_ENDED);
+  }
 }
 
 /* The same put again, with the same write id: finds out, and never merges twice. */

@@ -14,6 +14,7 @@
 /* --- The loop --------------------------------------------------------------------- */
 
 void kit_open(kit *k, uint64_t seed, sj__keyring *keyring) {
+  memset(k, 0, sizeof(*k));
   SJ__REQUIRE(sj__loop_sim_new(seed, KIT_WALL_MS, &k->loop) == SJ_OK);
   sj__random_install(sj__sim_random, k->loop);
   if (keyring != NULL) {
@@ -114,6 +115,7 @@ static void open_store(site *s, const sj_options *options) {
                                      .touch_every_ms = options->touch_every_ms};
   sj_error error;
   SJ__REQUIRE(sj__store_open(options->store, &store_options, &s->memory, &error) == SJ_OK);
+  if (s->kit->wrap != NULL) s->memory = s->kit->wrap(s->memory, s->kit->wrap_context);
   SJ__REQUIRE(sj__fault_new(s->memory, NULL, &s->store) == SJ_OK);
 }
 
@@ -146,6 +148,16 @@ void site_open_beside(site *s, site *first, const sj_options *options) {
   s->store = NULL; /* the first one's to close */
 }
 
+void site_open_worker(site *s, site *first) {
+  memset(s, 0, sizeof(*s));
+  s->kit = first->kit;
+  s->memory = first->memory;
+  s->sessions = first->sessions;
+  s->is_guest = true;
+  SJ__REQUIRE(sj__engine_attach(s->sessions, s->kit->loop, &s->worker) == SJ_OK);
+  SJ__REQUIRE(sj__store_attach(s->memory, s->kit->loop, &s->port) == SJ_OK);
+}
+
 static void on_detached(void *argument) {
   *(bool *)argument = true;
 }
@@ -156,7 +168,7 @@ void site_close(site *s) {
   sj_detach(s->worker, on_detached, &is_worker_gone);
   sj__port_detach(s->port, on_detached, &is_port_gone);
   while (!is_worker_gone || !is_port_gone) kit_step(s->kit);
-  sj_close(s->sessions);
+  if (!s->is_guest) sj_close(s->sessions);
   if (s->store != NULL) sj__store_close(s->store);
 }
 
@@ -230,8 +242,7 @@ static void copy_text(char *out, size_t size, sj_slice from) {
   snprintf(out, size, "%.*s", (int)from.size, from.data != NULL ? from.data : "");
 }
 
-static void on_done(sj_call *call) {
-  ask *a = call->data;
+void ask_take(ask *a, const sj_call *call) {
   answer *to = &a->answer;
   memset(to, 0, sizeof(*to));
   a->dones++;
@@ -253,6 +264,10 @@ static void on_done(sj_call *call) {
   copy_text(to->subject, sizeof(to->subject), call->session->subject);
   copy_text(to->amr, sizeof(to->amr), call->session->amr);
   copy_text(to->attributes, sizeof(to->attributes), call->session->attributes);
+}
+
+static void on_done(sj_call *call) {
+  ask_take(call->data, call);
 }
 
 void ask_init(ask *a, site *s) {

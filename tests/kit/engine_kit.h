@@ -18,6 +18,9 @@
 typedef struct kit {
   sj__loop *loop;
   sj__keyring *keyring;
+  /* Lays something over the memory: store of sites that are opened; NULL: nothing. */
+  sj__store *(*wrap)(sj__store *inner, const void *context);
+  const void *wrap_context;
 } kit;
 
 /* What a call was told, copied. Texts are empty where nothing was given. */
@@ -61,7 +64,8 @@ struct site {
   sj__port *port; /* on `memory`: past the faults */
   sj_sessions *sessions;
   sj_worker *worker;
-  ask ask; /* of the calls that wait */
+  bool is_guest; /* `sessions` is another site's */
+  ask ask;       /* of the calls that wait */
   struct {
     char what[16];
     char code[24];
@@ -86,6 +90,8 @@ void site_open(site *s, kit *k, const sj_options *options);
 void site_close(site *s);
 /* Another engine on the same store: another process, as far as it can tell. */
 void site_open_beside(site *s, site *first, const sj_options *options);
+/* Another worker of the same engine. Closed before the first. */
+void site_open_worker(site *s, site *first);
 /* How often that was audited; `code` NULL: with any. */
 size_t site_audited(const site *s, const char *what, const char *code);
 /* Script of the store's faults: `times` calls of `ops`, after `skip` of them. */
@@ -100,6 +106,8 @@ void site_copy(site *from, site *to, const char *sid);
 /* --- Calls, each waited for; the answer is good until the site's next call --------- */
 
 void ask_init(ask *a, site *s);
+/* What `done` does: copies the answer. For those who set another. */
+void ask_take(ask *a, const sj_call *call);
 /* The start's status must be SJ_OK; waits until the call is done. */
 const answer *ask_wait(ask *a, sj_status started);
 /* Sets the credential, copied; NULL: none. */

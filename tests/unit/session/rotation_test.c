@@ -146,6 +146,38 @@ static void test_an_end_in_between_wins(void **state) {
   site_close(&other);
 }
 
+/* The successor is ended before it was answered (by a limit, an ending of all), and has to be
+ * written once more: that says nothing of the session that was presented, which lives. */
+static void test_a_successor_that_is_ended_is_not_the_session(void **state) {
+  fixture *f = *state;
+  site other;
+  ask a;
+  ask by_sid;
+  site_open_beside(&other, &f->site, NULL);
+  const answer *made = create(&f->site, "ada", NULL);
+  const char *first = keep(made->credential);
+  const char *sid = keep(made->session.sid);
+  sj_rotate_args args = {.auth_level = -1};
+  ask_init(&a, &other);
+  ask_present(&a, first);
+  sj__fault_step step = {
+      .fault = SJ__FAULT_DELAY, .ops = SJ__FAULT_OP(SJ__PUT), .skip = 1, .delay_ms = 50};
+  assert_ok(sj__fault_add_step(f->site.store, &step));
+  assert_ok(sj_rotate(other.worker, &a.call, &args));
+  while (sj__fault_count(f->site.store, SJ__FAULT_DELAY) == 0) kit_step(&f->kit);
+  assert_status(patch(&f->site, first, "{\"p\":1}"), SJ_OK);
+  const answer *both = list(&f->site, "ada", NULL, 0);
+  assert_int_equal(both->listed, 2);
+  const char *successor = keep(both->sids[strcmp(both->sids[0], sid) == 0 ? 1 : 0]);
+  ask_init(&by_sid, &f->site);
+  assert_status(ask_wait(&by_sid, sj_end_by_sid(f->site.worker, &by_sid.call, (sj_slice){NULL, 0},
+                                                sj__slice_text(successor))),
+                SJ_OK);
+  assert_status(ask_wait(&a, SJ_OK), SJ_CONTENDED);
+  assert_status(load(&f->site, first), SJ_OK);
+  site_close(&other);
+}
+
 /* The burial's answer never comes: no answer, so no successor either. */
 static void test_an_unanswered_successor_is_ended(void **state) {
   fixture *f = *state;
@@ -204,6 +236,7 @@ int main(void) {
       CASE(test_signing_in_again_keeps_what_is_hers),
       CASE(test_a_patch_in_between_is_merged),
       CASE(test_an_end_in_between_wins),
+      CASE(test_a_successor_that_is_ended_is_not_the_session),
       CASE(test_an_unanswered_successor_is_ended),
       CASE(test_a_lost_burial_is_found_out),
       CASE(test_bad_arguments),
