@@ -164,6 +164,33 @@ static void drain_lets_requests_finish(void **state) {
   }
 }
 
+/* What came but waits because reading stands still is served too; the last reply says so. */
+static void drain_serves_what_waits(void **state) {
+  for (unsigned way = 0; way < KIT_CUTS; way += 2) {
+    setting self;
+    kit_response response = {.status = 0};
+    kit_site_init(&self.site, way);
+    self.site.limits.pipeline_max = 1;
+    assert_ok(kit_site_try_open(&self.site));
+    kit_connect(&self.site, &self.client);
+    kit_ask(&self.client, GET("/later") GET("/later") GET("/later"));
+    assert_int_equal(self.site.handled, 1);
+    kit_drain(&self.site, 10000);
+    for (size_t i = 0; i < 3; i++) {
+      kit_answer_pending(&self.site, i, "x");
+      kit_pass(&self.site, 200);
+    }
+    kit_assert_bodies(&self.client, "x,x,x");
+    sj_slice rest = sj__buffer_slice(&self.client.received);
+    for (size_t i = 0; i < 3; i++) {
+      assert_true(kit_take(&rest, false, &response));
+      assert_int_equal(kit_has(response.head, "\r\nConnection: close\r\n"), i == 2);
+    }
+    assert_true(self.client.ended);
+    close_setting(&self);
+  }
+}
+
 /* What has begun to come is let in: the client could not know. */
 static void drain_lets_a_request_come_whole(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
@@ -300,6 +327,7 @@ int main(void) {
       KIT_HTTP(connections_above_the_cap_are_turned_away),
       KIT_HTTP(drain_closes_idle_connections_at_once),
       KIT_HTTP(drain_lets_requests_finish),
+      KIT_HTTP(drain_serves_what_waits),
       KIT_HTTP(drain_lets_a_request_come_whole),
       KIT_HTTP(drain_gives_a_new_connection_a_second),
       KIT_HTTP(drain_ends_when_its_grace_is_over),
