@@ -4,8 +4,8 @@
 Usage: check.py ROOT BUILD [STEP…]
 
 ROOT is a git work tree; BUILD, relative to it, has the compile commands that
-clang-tidy needs. The tree is formatted by clang-format 14 (Debian 12's): other
-versions disagree with it and with each other, so they don't judge.
+clang-tidy needs. The tree is held to clang-format and clang-tidy 14 (Debian
+12's): other versions disagree with them and with each other, and don't judge.
 """
 import json
 import pathlib
@@ -15,7 +15,7 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 TOOLS = pathlib.Path(__file__).resolve().parent
-FORMAT_VERSION = 14
+CLANG_VERSION = 14
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 100
 MEDIAN_LINES_MAX = 15
@@ -28,11 +28,18 @@ def tracked(*patterns):
     return [ROOT / name for name in listed.stdout.split("\n") if name and (ROOT / name).exists()]
 
 
+def judges(program):
+    """Whether the program is of the version that the tree is held to; says so when not."""
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    version = re.search(r"version (\d+)\.", said)
+    if version and int(version.group(1)) == CLANG_VERSION:
+        return True
+    print(f"     {program} {version.group(1) if version else '?'} does not judge; the tree is held to {CLANG_VERSION}")
+    return False
+
+
 def check_format():
-    version = subprocess.run(["clang-format", "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"version (\d+)\.", version)
-    if found and int(found.group(1)) != FORMAT_VERSION:
-        print(f"     clang-format {found.group(1)} does not judge; the tree is held to {FORMAT_VERSION}")
+    if not judges("clang-format"):
         return []
     files = tracked("*.c", "*.h")
     done = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], cwd=ROOT,
@@ -91,6 +98,8 @@ def check_links():
 
 
 def check_tidy(build):
+    if not judges("clang-tidy"):
+        return []
     database = json.loads((build / "compile_commands.json").read_text())
     files = sorted({str((build / e["file"]).resolve()) for e in database
                     if "/src/" in str((build / e["file"]).resolve())})
