@@ -11,9 +11,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
 export const build = process.env.SOJOURN_BUILD ?? path.join(root, 'build');
 
+// Removed when the test program ends: a store's file is allocated ahead, 16 MiB and more.
 export function temporaryFolder(name = 'test') {
-  return fs.mkdtempSync(path.join(os.tmpdir(), `sojourn-${name}-`));
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), `sojourn-${name}-`));
+  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
+
+process.setMaxListeners(0); // one a folder
 
 // A port that nobody listens on. It is free when this returns; a server that
 // can take port 0 should.

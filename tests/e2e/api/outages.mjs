@@ -74,13 +74,13 @@ test('a store that refuses: 503, "applied": "no" for writes, and nobody is logge
 });
 
 test('an end that the store refused is tried again until it holds', async () => {
-  await during({ faults: 'fault.refuse=600&fault.ops=end' }, async (api) => {
+  await during({ faults: 'fault.refuse=300&fault.ops=end' }, async (api) => {
     const made = await Promise.all(Array.from({ length: 24 }, () => api.create()));
     const replies = await Promise.all(made.map(({ cookie }) => api.call('DELETE', '/v1/session', { cookie })));
     const refused = made.filter((_, i) => replies[i].status === 503);
     assert.ok(refused.length > 0 && refused.length < 24, `${refused.length} of 24`);
     for (const { credential } of made) {
-      await until('the end', async () => (await api.call('GET', '/v1/session', { credential })).json.code === 'ended');
+      await until('the end', async () => (await api.call('GET', '/v1/session', { credential })).json.code === 'ended', { timeout: 60000 });
     }
   });
 });
