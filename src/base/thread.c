@@ -44,12 +44,12 @@ void sj__cond_wait(sj__cond *cond, sj__mutex *mutex) {
   SJ__REQUIRE(pthread_cond_wait(cond, mutex) == 0);
 }
 
-bool sj__cond_wait_for(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ms) {
+bool sj__cond_wait_for_ns(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ns) {
   /* The system's clock even in tests: the kernel waits by it, not by base/clock.h. */
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += (time_t)(timeout_ms / 1000);
-  until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+  until.tv_sec += (time_t)(timeout_ns / 1000000000);
+  until.tv_nsec += (long)(timeout_ns % 1000000000);
   if (until.tv_nsec >= 1000000000) {
     until.tv_nsec -= 1000000000;
     until.tv_sec++;
@@ -57,6 +57,10 @@ bool sj__cond_wait_for(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ms) {
   int error = pthread_cond_timedwait(cond, mutex, &until);
   SJ__REQUIRE(error == 0 || error == ETIMEDOUT);
   return error == 0;
+}
+
+bool sj__cond_wait_for(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ms) {
+  return sj__cond_wait_for_ns(cond, mutex, timeout_ms * 1000000);
 }
 
 void sj__cond_signal(sj__cond *cond) {

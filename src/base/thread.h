@@ -23,6 +23,7 @@ void sj__cond_release(sj__cond *cond);
 void sj__cond_wait(sj__cond *cond, sj__mutex *mutex);
 /* False: timed out. */
 bool sj__cond_wait_for(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ms);
+bool sj__cond_wait_for_ns(sj__cond *cond, sj__mutex *mutex, uint64_t timeout_ns);
 void sj__cond_signal(sj__cond *cond);
 void sj__cond_broadcast(sj__cond *cond);
 

@@ -57,10 +57,13 @@ typedef struct sj__lmdb_store {
   _Atomic unsigned ports;
 
   /* The writer's alone. */
-  size_t allocated; /* of the data file, ahead of what is used */
-  size_t room;      /* bytes that puts of this group may still add */
-  MDB_txn *survey;  /* a read transaction for looking at the free pages; reset between uses */
-  bool is_loose;    /* something is committed that no flush has made sure of */
+  size_t allocated;       /* of the data file, ahead of what is used */
+  size_t room;            /* bytes that puts of this group may still add */
+  MDB_txn *survey;        /* a read transaction for looking at the free pages; reset between uses */
+  size_t last_group;      /* writes in it */
+  uint64_t commit_ns;     /* how long its commit took */
+  unsigned missed, skips; /* gathering in vain, and how many groups go without it for that */
+  bool is_loose;          /* something is committed that no flush has made sure of */
   uint64_t loose_since_ms;
 
   sj__thread writer;
@@ -69,6 +72,7 @@ typedef struct sj__lmdb_store {
   sj__cond wake;
   sj__list queue; /* of sj__lmdb_write.link */
   size_t queued;
+  size_t wanted; /* the writer is woken when so many are queued */
   bool stopping;
 
   /* NULL without a registry. */

@@ -16,6 +16,8 @@
 #include "store/adapter/lmdb_private.h"
 
 #define GROUP_MAX       256
+#define GATHER_MAX_NS   5000000u
+#define SKIPS_MAX       63u
 #define GROUP_BYTES_MAX ((size_t)2 << 20) /* of inputs: a group must fit into the reserve */
 
 sj_status sj__lmdb_status(int code) {
@@ -82,7 +84,8 @@ static int commit(sj__lmdb_store *store, MDB_txn *txn, bool flushes) {
   if (store->interval_ms > 0) mdb_env_set_flags(store->env, MDB_NOMETASYNC, !flushes);
   int code = mdb_txn_commit(txn);
   if (code == 0) note_commit(store, flushes);
-  sj__metric_observe_ns(store->commit_seconds, sj__monotonic_ns() - started_ns);
+  store->commit_ns = sj__monotonic_ns() - started_ns;
+  sj__metric_observe_ns(store->commit_seconds, store->commit_ns);
   return code;
 }
 
@@ -235,12 +238,50 @@ static void wait_for_work(sj__lmdb_store *store) {
   }
 }
 
+/* Trying is put off for longer the more often nobody came. */
+static void learn(sj__lmdb_store *store, bool was_worth_it) {
+  store->missed = was_worth_it ? 0 : store->missed * 2 + 1;
+  if (store->missed > SKIPS_MAX) store->missed = SKIPS_MAX;
+  store->skips = store->missed;
+}
+
+/*
+ * Those whose writes were just completed are likely to write again soon. Without
+ * waiting for them two halves would take turns, each with a flush of its own;
+ * so a commit's time, at most, is spent on letting them come.
+ */
+static void gather(sj__lmdb_store *store, size_t target, uint64_t since_ns) {
+  uint64_t patience_ns = store->commit_ns < GATHER_MAX_NS ? store->commit_ns : GATHER_MAX_NS;
+  if (target > GROUP_MAX) target = GROUP_MAX;
+  if (store->queued >= target || sj__monotonic_ns() - since_ns >= patience_ns) return;
+  if (store->skips > 0) {
+    store->skips--;
+    return;
+  }
+  store->wanted = target;
+  while (store->queued < target && !store->stopping) {
+    uint64_t gone_ns = sj__monotonic_ns() - since_ns;
+    if (gone_ns >= patience_ns ||
+        !sj__cond_wait_for_ns(&store->wake, &store->mutex, patience_ns - gone_ns)) {
+      break;
+    }
+  }
+  store->wanted = 1;
+  learn(store, store->queued * 4 >= target * 3);
+}
+
 /* False: told to stop, and nothing is left to write. */
 static bool take_group(sj__lmdb_store *store, sj__list *group) {
   size_t bytes = 0;
   sj__mutex_lock(&store->mutex);
-  wait_for_work(store);
-  for (int i = 0; i < GROUP_MAX && bytes < GROUP_BYTES_MAX && store->queued > 0; i++) {
+  size_t target = store->last_group + store->queued;
+  uint64_t since_ns = sj__monotonic_ns();
+  do {
+    wait_for_work(store);
+    gather(store, target, since_ns);
+  } while (store->queued == 0 && !store->stopping); /* all may have been taken back */
+  size_t taken = 0;
+  for (; taken < GROUP_MAX && bytes < GROUP_BYTES_MAX && store->queued > 0; taken++) {
     sj__lmdb_write *write = write_of(store->queue.next);
     bytes += sj__call_inputs_size(&write->in);
     sj__list_remove(&write->link);
@@ -248,8 +289,9 @@ static bool take_group(sj__lmdb_store *store, sj__list *group) {
     write->is_queued = false;
     store->queued--;
   }
+  store->last_group = taken;
   sj__mutex_unlock(&store->mutex);
-  return !sj__list_is_empty(group);
+  return taken > 0;
 }
 
 static void run(void *argument) {
@@ -267,7 +309,7 @@ void sj__lmdb_writer_add(sj__lmdb_store *store, sj__lmdb_write *write) {
   sj__mutex_lock(&store->mutex);
   sj__list_append(&store->queue, &write->link);
   write->is_queued = true;
-  if (store->queued++ == 0) sj__cond_signal(&store->wake);
+  if (++store->queued == store->wanted) sj__cond_signal(&store->wake);
   sj__mutex_unlock(&store->mutex);
 }
 
@@ -290,6 +332,7 @@ sj_status sj__lmdb_writer_start(sj__lmdb_store *store) {
   }
   mdb_txn_reset(store->survey);
   sj__lmdb_judge_room(store);
+  store->wanted = 1;
   sj_status status = sj__thread_start(&store->writer, "lmdb-writer", run, store);
   store->writer_runs = status == SJ_OK;
   return status;

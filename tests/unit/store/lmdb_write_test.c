@@ -37,6 +37,42 @@ static void writes_share_flushes(void **state) {
   kit_release(&kit);
 }
 
+#define WRITERS 32
+#define ROUNDS  40
+
+static void write_again(op *self) {
+  if (self->starts >= ROUNDS) return;
+  self->call.in.touch.last_seen_ms++;
+  start(self);
+}
+
+/*
+ * Writers that come back at once are waited for. Were they not, half of them
+ * would write while the other half's flush is under way: two flushes a round.
+ */
+static void writers_that_return_share_a_flush(void **state) {
+  lmdb_kit kit;
+  kit_start(&kit, "");
+  seat *s = &kit.seat;
+  op *all[WRITERS];
+  key16 keys[WRITERS];
+  for (unsigned i = 0; i < WRITERS; i++) keys[i] = create(s, NULL);
+  uint64_t flushes = kit_flushes(&kit);
+  for (unsigned i = 0; i < WRITERS; i++) {
+    all[i] = op_touch(s, keys[i].bytes, s->now_ms + 1);
+    all[i]->then = write_again;
+    all[i]->call.deadline_ms = sj__loop_now_ms(s->loop) + 60000;
+    start(all[i]);
+  }
+  for (unsigned i = 0; i < WRITERS; i++) assert_true(wait_for(all[i]));
+  flushes = kit_flushes(&kit) - flushes;
+  assert_true(flushes >= ROUNDS && flushes <= ROUNDS * 3 / 2);
+  for (unsigned i = 0; i < WRITERS; i++) {
+    assert_int_equal(last_seen_of(get(s, keys[i].bytes)->record), s->now_ms + ROUNDS);
+  }
+  kit_release(&kit);
+}
+
 /* What changes nothing is not worth a flush. */
 static void nothing_is_not_flushed(void **state) {
   lmdb_kit kit;
@@ -267,6 +303,7 @@ static void detaching_waits_for_the_writer(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(writes_share_flushes),
+      cmocka_unit_test(writers_that_return_share_a_flush),
       cmocka_unit_test(nothing_is_not_flushed),
       cmocka_unit_test(a_refusal_spoils_no_other),
       cmocka_unit_test(commit_flushes_each),
