@@ -29,7 +29,7 @@ const creation = (daemon, more = '') => `POST /v1/sessions HTTP/1.1\r\nHost: x\r
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal}: what is under way is answered, then it ends in order`, async (t) => {
-    const daemon = await startSojournd({ t, env: slow(1000, 700) });
+    const daemon = await startSojournd({ t, env: { ...slow(1000, 4000), SOJOURN__STORE_TIMEOUT: '20s' } });
     const clients = Array.from({ length: 20 }, () => connect(daemon.port, creation(daemon)));
     await until('all to be received', async () => {
       const families = parseMetrics((await daemon.call('GET', '/metrics')).text);
