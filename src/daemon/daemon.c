@@ -137,12 +137,20 @@ static sj_status start_thread(running_daemon *self, size_t index) {
   return status;
 }
 
-/* The first worker chooses the ports, on this thread; then the others start together. */
+static sj_status catch_signals(running_daemon *self);
+
+/*
+ * The first worker chooses the ports, on this thread; then the others start
+ * together. Whoever is served may send a signal: they are caught before that,
+ * and answered once the first worker's loop runs.
+ */
 static sj_status start_workers(running_daemon *self, sj_error *error) {
   sj__service *service = &self->service;
   sj_status status = sj__worker_new(service, 0, &service->workers[0]);
   if (status != SJ_OK) return sj__fail(error, status, "%s", sj_status_text(status));
   service->worker_count = 1;
+  status = catch_signals(self);
+  if (status != SJ_OK) return sj__fail(error, status, "cannot watch for signals");
   status = sj__worker_start(service->workers[0], error);
   if (status != SJ_OK) return status;
   for (size_t i = 1; i < self->worker_count && status == SJ_OK; i++) {
@@ -299,8 +307,8 @@ sj_status sj__daemon_run(const sj__config *config, sj_error *error) {
   status = prepare(&self, error);
   if (status == SJ_OK) {
     status = start_workers(&self, error);
-    if (status == SJ_OK && (catch_signals(&self) != SJ_OK || watch_readiness(&self) != SJ_OK)) {
-      status = sj__fail(error, SJ_NO_MEMORY, "cannot watch for signals");
+    if (status == SJ_OK && watch_readiness(&self) != SJ_OK) {
+      status = sj__fail(error, SJ_NO_MEMORY, "cannot watch for readiness");
     }
     run_workers(&self, status);
   }

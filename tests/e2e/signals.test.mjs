@@ -209,6 +209,14 @@ test('out of descriptors: who is connected is served, who waits is served later,
   assert.equal((await daemon.stop()).code, 0);
 });
 
+test('a daemon that answers ends in order, be it still starting workers', async (t) => {
+  for (let i = 0; i < 6; i++) {
+    const daemon = await startSojournd({ t, ready: false, env: { SOJOURN__WORKERS: '64' } });
+    await until('an answer', async () => (await fetch(`${daemon.url}/healthz`)).status === 200, { every: 1 });
+    assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
+  }
+});
+
 test('what was acknowledged before an end in order or a kill is there afterwards', async (t) => {
   let daemon = await startSojournd({ t });
   const credentials = [];
