@@ -37,7 +37,7 @@ export async function startNginxPeer({ fields = {} } = {}) {
   await until('nginx', () => connects(port));
   const children = () => fs.readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'latin1').trim();
   const worker = await until("nginx's worker", () => Number(children().split(' ')[0]));
-  return { url: `http://127.0.0.1:${port}/`, port, pid: worker, stop: nginx.stop };
+  return { url: `http://127.0.0.1:${port}/`, port, pid: worker, state: folder, stop: nginx.stop };
 }
 
 // Whether /readyz answers 200, asked with as little around it as can be.
