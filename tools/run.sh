@@ -41,10 +41,15 @@ watch_log <"$folder/log" &
 watcher=$!
 "$daemon" "$@" 2>"$folder/log" &
 pid=$!
-trap 'kill -TERM $pid 2>/dev/null' INT TERM
+signalled=
+trap 'signalled=1; kill -TERM $pid 2>/dev/null' INT TERM
 status=0
 wait "$pid" || status=$?
-while kill -0 "$pid" 2>/dev/null; do status=0; wait "$pid" || status=$?; done # a signal cuts a wait short
+while [ -n "$signalled" ]; do # that wait was cut short; 127: it was not, and the daemon is gone
+  signalled='' again=0
+  wait "$pid" || again=$?
+  [ "$again" = 127 ] || status=$again
+done
 rm -rf "$folder"
 wait "$watcher" || true
 exit "$status"
