@@ -88,6 +88,7 @@ int main(void) {
   for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
     if (!is_noticed(&expected[i])) missed++;
   }
-  printf("%zu missed\n", missed);
+  printf("%zu passed, %zu failed, 0 skipped\n", sizeof(expected) / sizeof(expected[0]) - missed,
+         missed);
   return missed == 0 ? 0 : 1;
 }

@@ -77,5 +77,7 @@ int main(int argc, char **argv) {
     if (!run_seed(seed + i, print, &sum)) sum.failed++;
   }
   print_tally(&sum, seeds);
+  printf("%llu passed, %llu failed, 0 skipped\n", (unsigned long long)(seeds - sum.failed),
+         (unsigned long long)sum.failed);
   return sum.failed == 0 ? 0 : 1;
 }
