@@ -20,7 +20,8 @@ static bool wrong(const char *argument, const char *why) {
   return false;
 }
 
-/* "--name VALUE", "--name=VALUE" or "--flag" at **argument, which moves on to the last word used.
+/*
+ * "--name VALUE", "--name=VALUE" or "--flag" at **argument, which moves on to the last word used.
  */
 static bool read_option(char ***argument, const sj__cli_option *own, const sj__cli_option *common) {
   char *text = **argument;

@@ -14,7 +14,8 @@
 
 #define SJ__JSON_DEPTH_MAX 32
 
-/* A value, read through the calls below. A parsed document lives in the arena it was parsed into.
+/*
+ * A value, read through the calls below. A parsed document lives in the arena it was parsed into.
  */
 typedef struct yyjson_val sj__json;
 

@@ -33,7 +33,8 @@ void sj__api_key_list_release(sj__api_key_list *list);
 SJ_MUST_USE sj_status sj__api_keys_parse(const char *name, sj_slice text, sj__api_key_list *list,
                                          sj_error *error);
 
-/* The same from a file; also SJ_MISSING, SJ_PERMISSION (mode, owner), SJ_TOO_LARGE, SJ_IO. Blocks.
+/*
+ * The same from a file; also SJ_MISSING, SJ_PERMISSION (mode, owner), SJ_TOO_LARGE, SJ_IO. Blocks.
  */
 SJ_MUST_USE sj_status sj__api_keys_load(const char *path, sj__api_key_list *list, sj_error *error);
 

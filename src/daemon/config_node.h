@@ -53,7 +53,8 @@ SJ_MUST_USE sj_status sj__config_json_parse(sj__arena *arena, sj_slice text, sj_
                                             sj_error *error);
 
 #define SJ__CONFIG_SHOWN_SIZE 72
-/* A key or value for an error: at most 64 bytes, what is not printable ASCII as '?'. Returns out.
+/*
+ * A key or value for an error: at most 64 bytes, what is not printable ASCII as '?'. Returns out.
  */
 const char *sj__config_shown(sj_slice text, char out[SJ__CONFIG_SHOWN_SIZE]);
 

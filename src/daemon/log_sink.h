@@ -5,7 +5,8 @@
 #include "base/log.h"
 #include "daemon/config.h"
 
-/* Before threads start. A line that standard error does not take is lost, never waited for twice.
+/*
+ * Before threads start. A line that standard error does not take is lost, never waited for twice.
  */
 void sj__log_to_stderr(sj__log_format format, sj__log_level minimum);
 

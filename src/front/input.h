@@ -8,8 +8,6 @@
 #include "codec/json.h"
 #include "wire/http/http_server.h"
 
-#define SJ__QUERY_PARAMETERS_MAX 8
-
 /* Decodes %XX (and + in queries) into the arena. SJ_BAD_REQUEST, SJ_NO_MEMORY. */
 SJ_MUST_USE sj_status sj__input_decode(sj__arena *arena, sj_slice text, bool plus_is_space,
                                        sj_slice *out);

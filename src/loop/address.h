@@ -1,4 +1,5 @@
-/* Numeric addresses: "127.0.0.1:7373", "[::1]:0", ":7373", "unix:/PATH". Names are not looked up.
+/*
+ * Numeric addresses: "127.0.0.1:7373", "[::1]:0", ":7373", "unix:/PATH". Names are not looked up.
  */
 #ifndef SJ_LOOP_ADDRESS_H
 #define SJ_LOOP_ADDRESS_H

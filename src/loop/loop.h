@@ -1,8 +1,8 @@
 /*
  * The event loop as the rest of Sojourn sees it: tasks, timers, wake-ups from
- * other threads. Two implementations stand behind it: libuv's (loop_uv.c, the
- * only code with its sibling stream_uv.c that includes uv.h) and a simulated
- * one (loop_sim.c) whose time is virtual and whose order follows a seed.
+ * other threads. Two implementations stand behind it: libuv's (the files named
+ * _uv, which alone include uv.h) and a simulated one (those named _sim) whose
+ * time is virtual and whose order follows a seed.
  *
  * A loop belongs to one thread. Only sj__loop_post may be called from another.
  */

@@ -130,10 +130,6 @@ void sj__engine_health(sj_sessions *sessions, sj__store_health *out) {
   sj__store_health_get(sessions->store, out);
 }
 
-sj__keyring *sj__engine_keyring(sj_sessions *sessions) {
-  return sessions->keyring;
-}
-
 const sj_options *sj__engine_options(const sj_sessions *sessions) {
   return &sessions->options;
 }

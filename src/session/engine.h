@@ -26,7 +26,6 @@ SJ_MUST_USE sj_status sj__engine_attach(sj_sessions *sessions, sj__loop *loop, s
 /* Marks are replayed and the store has answered once. Any thread. */
 bool sj__engine_ready(const sj_sessions *sessions);
 void sj__engine_health(sj_sessions *sessions, sj__store_health *out); /* any thread */
-sj__keyring *sj__engine_keyring(sj_sessions *sessions);
 const sj_options *sj__engine_options(const sj_sessions *sessions);
 /* "__Host-sojourn" and so on, by the options. Lives as long as the sessions. */
 sj_slice sj__engine_cookie_name(const sj_sessions *sessions);

@@ -109,7 +109,3 @@ bool sj__mark_set_names(const sj__mark_set *set, const sj__record *record) {
 int64_t sj__mark_set_newest_ms(const sj__mark_set *set) {
   return atomic_load_explicit(&set->newest_ms, memory_order_acquire);
 }
-
-size_t sj__mark_set_count(const sj__mark_set *set) {
-  return atomic_load_explicit(&set->count, memory_order_relaxed);
-}

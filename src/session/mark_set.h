@@ -20,6 +20,5 @@ bool sj__mark_set_names(const sj__mark_set *set, const sj__record *record);
 
 /* The greatest moment of any mark; INT64_MIN without one. Any thread. */
 int64_t sj__mark_set_newest_ms(const sj__mark_set *set);
-size_t sj__mark_set_count(const sj__mark_set *set);
 
 #endif

@@ -252,7 +252,8 @@ SJ_MUST_USE sj_status sj__loaded_open(sj__request *request, sj_slice bytes);
 SJ_MUST_USE sj_status sj__loaded_borrow(sj__request *request, sj_slice bytes);
 /* What a caller is told of a record that is sealed under a key that this keyring can't use. */
 sj_status sj__told_of_key(sj_status status);
-/* Judges request->loaded: SJ_OK, or the verdict; SJ_BEHIND and idle SJ_EXPIRED want the authority.
+/*
+ * Judges request->loaded: SJ_OK, or the verdict; SJ_BEHIND and idle SJ_EXPIRED want the authority.
  */
 SJ_MUST_USE sj_status sj__judge(sj__request *request);
 /* What to do with a stored record that a conflicting write met: open, judge, or finish. */

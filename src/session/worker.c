@@ -21,7 +21,8 @@ static void give_time(sj__request *request) {
 
 static void ask_marks(sj__request *request);
 
-/* Unreadable marks are not skipped in silence: they stay refused until the keyring has their key.
+/*
+ * Unreadable marks are not skipped in silence: they stay refused until the keyring has their key.
  */
 static sj_status add_marks(sj__request *request) {
   const sj__store_call *call = &request->store_call;

@@ -154,8 +154,7 @@ static void broken_unsubscribe(sj__port *base, sj__subscriber *subscriber) {
   sj__store_unsubscribe(SJ__CONTAINER_OF(base, broken_port, base)->inner, subscriber);
 }
 
-/* --- Ports and stores ----------------------------------------------------------------------------
- */
+/* --- Ports and stores ---------------------------------------------------------------- */
 
 static void on_inner_detached(void *argument) {
   broken_port *port = argument;

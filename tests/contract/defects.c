@@ -162,8 +162,7 @@ static void forget_unknown_end(broken_call *of) {
   call->in.touch.last_seen_ms = 1;
 }
 
-/* --- Listings ------------------------------------------------------------------------------------
- */
+/* --- Listings ------------------------------------------------------------------------ */
 
 static void drop_item(broken_call *of, size_t index) {
   sj_slice *items = change_items(of);
@@ -219,8 +218,7 @@ static void sweep_the_living(broken_call *of) {
   if (of->call->op == SJ__SWEEP) of->call->now_ms += 7200000;
 }
 
-/* --- Calls as such
- * ----------------------------------------------------------------------------------- */
+/* --- Calls as such ------------------------------------------------------------------- */
 
 static void complete_inside(broken_call *of) {
   if (of->call->op != SJ__TOUCH) return;

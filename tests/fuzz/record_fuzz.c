@@ -105,8 +105,7 @@ static void changes(sj_slice list) {
   sj__buffer_release(&out);
 }
 
-/* --- 2: meta -----------------------------------------------------------------------------------
- */
+/* --- 2: meta ------------------------------------------------------------------------- */
 
 static sj_status seal_meta(sj_slice clear, uint8_t *header, uint8_t *sealed, sj__record *record) {
   *record = make_record();

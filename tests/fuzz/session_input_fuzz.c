@@ -61,8 +61,7 @@ static void open_once(void) {
   }
 }
 
-/* --- Cursors ------------------------------------------------------------------------------------
- */
+/* --- Cursors ------------------------------------------------------------------------- */
 
 static void on_listed(sj_call *done) {
   SJ__REQUIRE(done->status == SJ_OK || done->status == SJ_BAD_REQUEST);
@@ -79,8 +78,7 @@ static void list_from(sj_slice cursor) {
   finish(sj_list(worker, &call, SJ__SLICE("ada"), cursor, 2));
 }
 
-/* --- Credentials
- * ----------------------------------------------------------------------------------- */
+/* --- Credentials --------------------------------------------------------------------- */
 
 static bool is_issued(sj_slice text) {
   for (size_t i = 0; i < issued_count; i++) {
@@ -117,8 +115,7 @@ static void load_with(sj_slice text) {
   finish(sj_load(worker, &call, NULL));
 }
 
-/* --- Sids
- * -------------------------------------------------------------------------------------------- */
+/* --- Sids ---------------------------------------------------------------------------- */
 
 static bool is_ours(sj_slice text) {
   for (size_t i = 0; i < issued_count; i++) {

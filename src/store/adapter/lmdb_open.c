@@ -129,7 +129,8 @@ static void key_name(char out[16], uint8_t kid) {
   snprintf(out, 16, "key.%u", (unsigned)kid);
 }
 
-/* Every key is kept by its fingerprint: the same kid must be the same key, and one must be common.
+/*
+ * Every key is kept by its fingerprint: the same kid must be the same key, and one must be common.
  */
 static sj_status check_keys(sj__lmdb_store *store, MDB_txn *txn, const sj__keyring *keyring,
                             bool is_new, sj_error *error) {

@@ -14,11 +14,6 @@ static const char *const fault_names[SJ__FAULT_COUNT] = {
     [SJ__FAULT_CORRUPT] = "corrupt", [SJ__FAULT_FULL] = "full",     [SJ__FAULT_STALE] = "stale",
 };
 
-const char *sj__fault_name(sj__fault fault) {
-  SJ__REQUIRE(fault >= 0 && fault < SJ__FAULT_COUNT);
-  return fault_names[fault];
-}
-
 void sj__fault_chooser_reset(sj__fault_chooser *chooser, const sj__fault_plan *plan) {
   chooser->plan = plan != NULL ? *plan : (sj__fault_plan){0};
   if (chooser->plan.per_mille[SJ__FAULT_STALE] > 0) chooser->plan.keep_previous = true;

@@ -185,8 +185,7 @@ static void drop_late_writes(fault_port *port) {
   }
 }
 
-/* --- Calls that pass, and whose answer is tampered with ----------------------------------------
- */
+/* --- Calls that pass, and whose answer is tampered with ------------------------------ */
 
 static void note_previous(fault_store *store, const sj__store_call *call) {
   if (call->status != SJ_OK) return;
@@ -229,8 +228,7 @@ static bool answer_stale(fault_frame *frame) {
   return true;
 }
 
-/* --- Ports --------------------------------------------------------------------------------------
- */
+/* --- Ports --------------------------------------------------------------------------- */
 
 static void befall(fault_frame *frame, uint32_t delay_ms) {
   sj__applied applied = SJ__APPLIED_NO;
@@ -348,8 +346,7 @@ static sj_status fault_attach(sj__store *base, sj__loop *loop, sj__port **out) {
   return SJ_OK;
 }
 
-/* --- The store
- * ------------------------------------------------------------------------------------ */
+/* --- The store ----------------------------------------------------------------------- */
 
 static void fault_health(sj__store *base, sj__store_health *out) {
   sj__store_health_get(SJ__CONTAINER_OF(base, fault_store, base)->inner, out);

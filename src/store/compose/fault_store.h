@@ -30,7 +30,6 @@ typedef enum sj__fault {
   SJ__FAULT_STALE,   /* cheap GET: what was stored before the last write, if new enough */
   SJ__FAULT_COUNT
 } sj__fault;
-const char *sj__fault_name(sj__fault fault); /* "refuse" */
 
 /* Bits of a set of operations; 0 is all of them. */
 #define SJ__FAULT_OP(op) (1u << (op))

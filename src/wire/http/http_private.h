@@ -187,7 +187,8 @@ struct sj__http_connection {
   void *listener_data;
 };
 
-/* Takes the stream over. SJ_NO_MEMORY, SJ_IO (it is gone); then the stream is still the caller's.
+/*
+ * Takes the stream over. SJ_NO_MEMORY, SJ_IO (it is gone); then the stream is still the caller's.
  */
 SJ_MUST_USE sj_status sj__http_connection_new(sj__http_server *server, sj__stream *stream,
                                               void *listener_data);

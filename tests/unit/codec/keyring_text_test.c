@@ -187,8 +187,7 @@ static void a_file_holds_255_keys_and_no_more(void **state) {
   sj__buffer_release(&text);
 }
 
-/* --- Failures -----------------------------------------------------------------------------------
- */
+/* --- Failures ------------------------------------------------------------------------ */
 
 static void without_memory_there_is_no_keyring(void **state) {
   size_t live = live_allocations();

@@ -134,8 +134,7 @@ static void keys_and_realms_are_told_apart(void **state) {
   assert_int_equal(sj__mark_encode(*state, NOW_MS, &mark, bytes), SJ_UNKNOWN_KEY);
 }
 
-/* --- Whom one names -----------------------------------------------------------------------------
- */
+/* --- Whom one names ------------------------------------------------------------------ */
 
 static sj__record make_record(void) {
   sj__record record = {.kid = KID_ACTIVE, .has_subject = true, .created_at_ms = NOW_MS};

@@ -391,8 +391,7 @@ static void a_tombstone_has_nothing_to_open(void **state) {
   release(&s);
 }
 
-/* --- Sealed right, but not what we seal ---------------------------------------------------------
- */
+/* --- Sealed right, but not what we seal ---------------------------------------------- */
 
 /* Seals any bytes as meta, as only the server could. */
 static sj_status open_meta_of(sj__vault *vault, sj_slice clear) {
@@ -452,8 +451,7 @@ static void malformed_meta_is_refused_though_sealed(void **state) {
   }
 }
 
-/* --- Failures ------------------------------------------------------------------------------------
- */
+/* --- Failures ------------------------------------------------------------------------ */
 
 static void without_memory_nothing_is_sealed_or_opened(void **state) {
   sj__record record = make_record(*state, id);

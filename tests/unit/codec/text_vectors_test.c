@@ -184,8 +184,7 @@ static void test_units(void **state) {
   each(*state, "percent", check_percent);
 }
 
-/* --- Keyrings
- * ------------------------------------------------------------------------------------- */
+/* --- Keyrings ------------------------------------------------------------------------ */
 
 static void check_keys(fixture *f, sj__json *list, const sj__keyring *keyring) {
   sj__json_cursor cursor = {0};

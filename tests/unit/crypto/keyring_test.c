@@ -169,8 +169,7 @@ static void fingerprints_follow_the_secret_alone(void **state) {
   }
 }
 
-/* --- Making one, and its end --------------------------------------------------------------------
- */
+/* --- Making one, and its end --------------------------------------------------------- */
 
 static void a_generated_ring_has_one_active_key(void **state) {
   sj__keyring *first = NULL, *second = NULL;

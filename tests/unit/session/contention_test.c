@@ -200,7 +200,8 @@ static void run_patcher(void *argument) {
   sj__loop_run(self->loop);
 }
 
-/* Loops are made and freed by one thread: libuv closes descriptors behind ThreadSanitizer's back.
+/*
+ * Loops are made and freed by one thread: libuv closes descriptors behind ThreadSanitizer's back.
  */
 static void run_all(fixture *f, const char *credential, patcher *patchers, int end_after) {
   atomic_store(&landed, 0);

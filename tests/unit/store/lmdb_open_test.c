@@ -116,8 +116,7 @@ static void a_folder_that_cannot_be_entered(void **state) {
   kit_release(&kit);
 }
 
-/* --- Who has it, and whose it is --------------------------------------------------------------
- */
+/* --- Who has it, and whose it is ----------------------------------------------------- */
 
 static void this_process_has_it(void **state) {
   lmdb_kit kit;
@@ -227,8 +226,7 @@ static void a_keyring_without_a_common_key(void **state) {
   kit_release(&kit);
 }
 
-/* --- Files that are not ours, or not whole ------------------------------------------------------
- */
+/* --- Files that are not ours, or not whole ------------------------------------------- */
 
 static void data_of_another_program(void **state) {
   lmdb_kit kit;

@@ -259,8 +259,7 @@ static void drain_of_nothing_is_over_soon_but_not_at_once(void **state) {
   kit_site_close(&site);
 }
 
-/* --- Counters -----------------------------------------------------------------------------------
- */
+/* --- Counters ------------------------------------------------------------------------ */
 
 static void assert_counted(const sj__metrics *metrics, const char *line) {
   sj__buffer text;
