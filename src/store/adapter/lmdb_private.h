@@ -170,6 +170,8 @@ int sj__lmdb_sweep(sj__lmdb_store *store, MDB_txn *txn, sj__lmdb_write *write);
 
 /* lmdb_room.c: sets store->room and store->writable before a group is applied. The writer's. */
 void sj__lmdb_judge_room(sj__lmdb_store *store);
+/* Whether a commit that failed with `code` did so for want of room. */
+bool sj__lmdb_is_full(const sj__lmdb_store *store, int code);
 /* Bytes in pages that hold nothing and can be used again, as `txn` (reading) sees them. */
 size_t sj__lmdb_free_bytes(const sj__lmdb_store *store, MDB_txn *txn);
 

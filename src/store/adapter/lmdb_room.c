@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include "store/adapter/lmdb_private.h"
 
@@ -70,4 +72,17 @@ void sj__lmdb_judge_room(sj__lmdb_store *store) {
     if (!has_blocks && store->room > less(free_bytes, SPARE)) store->room = less(free_bytes, SPARE);
   }
   atomic_store(&store->writable, store->room >= ORDINARY);
+}
+
+/* LMDB says EIO when a write was cut short, which is how a disk that fills up begins. */
+bool sj__lmdb_is_full(const sj__lmdb_store *store, int code) {
+  struct statvfs disk;
+  struct rlimit limit;
+  MDB_envinfo info;
+  if (code != EIO) return sj__lmdb_status(code) == SJ_FULL;
+  mdb_env_info(store->env, &info);
+  size_t used = (info.me_last_pgno + 1) * store->page_size;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < used + SJ__LMDB_RESERVE) return true;
+  return fstatvfs(store->data_file, &disk) == 0 &&
+         (uint64_t)disk.f_bavail * disk.f_frsize < SJ__LMDB_RESERVE;
 }

@@ -135,7 +135,7 @@ static void set_failed(sj__lmdb_store *store, sj__lmdb_write *write, int code) {
   if (code == MDB_PANIC && !atomic_exchange(&store->is_broken, true)) {
     SJ__LOG(SJ__LOG_ERROR, "the store cannot be written any more: restart");
   }
-  write->in.status = sj__lmdb_status(code);
+  write->in.status = sj__lmdb_is_full(store, code) ? SJ_FULL : sj__lmdb_status(code);
   write->in.applied = is_unknown ? SJ__APPLIED_UNKNOWN : SJ__APPLIED_NO;
   write->in.record = (sj_slice){NULL, 0};
   write->is_event_due = false;
@@ -163,7 +163,7 @@ static void write_all(sj__lmdb_store *store, sj__list *group) {
   int code = write_group(store, group);
   if (code == 0) return;
   SJ__LOG(SJ__LOG_WARNING, "a commit has failed", SJ__FIELD_CSTR("reason", mdb_strerror(code)));
-  if (sj__lmdb_status(code) == SJ_FULL) {
+  if (sj__lmdb_is_full(store, code)) {
     /* The disk was fuller than it seemed: what only ends sessions may still fit. */
     store->room = 0;
     atomic_store(&store->writable, false);

@@ -173,9 +173,18 @@ static void a_lowered_max_size_is_full(void **state) {
 
 #define SKIPPED 77
 
-/* Runs `body` in a child; its cmocka failures end it, with a message. */
+static pid_t test_process;
+
+/* A failure in a child ends the child: the rest of the tests are not its own. */
+static int leave_child(void **state) {
+  if (getpid() != test_process) _exit(1);
+  return 0;
+}
+
+/* Runs `body` in a child. */
 static void in_a_process(int (*body)(void)) {
   int status;
+  test_process = getpid();
   fflush(NULL);
   pid_t child = fork();
   assert_true(child >= 0);
@@ -342,11 +351,11 @@ int main(void) {
       cmocka_unit_test(large_records_leave_the_reserve_alone),
       cmocka_unit_test(patches_are_refused_too),
       cmocka_unit_test(a_lowered_max_size_is_full),
-      cmocka_unit_test(a_limit_on_files_is_kept_to),
-      cmocka_unit_test(commits_that_fail_harm_nobody),
-      cmocka_unit_test(too_low_a_limit_is_said),
-      cmocka_unit_test(a_full_disk_is_lived_through),
-      cmocka_unit_test(a_disk_that_others_fill_is_lived_through),
+      cmocka_unit_test_teardown(a_limit_on_files_is_kept_to, leave_child),
+      cmocka_unit_test_teardown(commits_that_fail_harm_nobody, leave_child),
+      cmocka_unit_test_teardown(too_low_a_limit_is_said, leave_child),
+      cmocka_unit_test_teardown(a_full_disk_is_lived_through, leave_child),
+      cmocka_unit_test_teardown(a_disk_that_others_fill_is_lived_through, leave_child),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
