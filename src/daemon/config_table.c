@@ -137,7 +137,7 @@ const sj__config_entry sj__config_table[] = {
      .prose = "What happens to a session of which the store has lost writes that its client has "
               "seen (a restored backup, a fail-over): accept goes on with what is there, end "
               "ends it. Both are logged."},
-    {"policy.max_sessions", SJ__CONFIG_COUNT, AT(policy_max_sessions), 0, 10000, .fallback = "0",
+    {"policy.max_sessions", SJ__CONFIG_COUNT, AT(policy_max_sessions), 0, 1000, .fallback = "0",
      .prose = "How many sessions a subject may have at once; a creation beyond it ends the "
               "oldest. 0: no limit."},
     {"check.attributes", SJ__CONFIG_TEXTS, AT(check_attributes), 0, 32, .fallback = "[]",

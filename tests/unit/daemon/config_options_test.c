@@ -1,7 +1,8 @@
 /* What the engine is told of a configuration. */
 #include "../unit.h"
 
-#include "daemon/config.h"
+#include "base/alloc.h"
+#include "daemon/config_table.h"
 
 static const char text[] =
     "realm: shop.example\n"
@@ -67,10 +68,41 @@ static void defaults_are_the_librarys(void **state) {
   sj__config_release(&config);
 }
 
+/* Sets every number to its entry's lowest or highest. */
+static void set_to_bounds(sj__config *config, bool highest) {
+  for (size_t i = 0; i < sj__config_table_count; i++) {
+    const sj__config_entry *entry = &sj__config_table[i];
+    bool is_number = entry->type == SJ__CONFIG_DURATION || entry->type == SJ__CONFIG_BYTES ||
+                     entry->type == SJ__CONFIG_COUNT;
+    uint64_t value = highest ? entry->maximum : entry->minimum;
+    if (is_number) memcpy((char *)config + entry->offset, &value, sizeof value);
+  }
+}
+
+/* What the documents allow must not be refused by the engine at the start. */
+static void the_engine_takes_what_the_table_allows(void **state) {
+  for (int highest = 0; highest < 2; highest++) {
+    sj__config config;
+    sj_error error = {0};
+    sj_options options;
+    sj_sessions *sessions = NULL;
+    assert_ok(sj__config_parse(&config, "", (sj_slice){NULL, 0}, NULL, &error));
+    set_to_bounds(&config, highest == 1);
+    sj__config_session_options(&config, &options);
+    options.store = "memory:";
+    options.keyring_file = NULL;
+    options.accept_loss = true;
+    if (sj_open(&options, &sessions, &error) != SJ_OK) fail_msg("%d: %s", highest, error.message);
+    sj_close(sessions);
+    sj__config_release(&config);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(everything_set_is_passed_on),
       cmocka_unit_test(defaults_are_the_librarys),
+      cmocka_unit_test(the_engine_takes_what_the_table_allows),
   };
   return cmocka_run_group_tests_name("unit/daemon/config_options", tests, NULL, NULL);
 }
