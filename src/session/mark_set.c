@@ -9,10 +9,16 @@
 
 #define BUCKETS 4096 /* a power of two */
 
-/* Published once, by a release store into its bucket, and never changed after. */
+/*
+ * Published once, by a release store into its bucket. Of two marks that differ
+ * in their moments alone the later says it all: only the moment ever changes,
+ * and only grows, so that who revokes again and again adds nothing to a list
+ * that checks walk.
+ */
 typedef struct node {
   struct node *next;
-  sj__mark mark;
+  sj__mark mark; /* but its moment */
+  _Atomic int64_t moment_ms;
 } node;
 
 struct sj__mark_set {
@@ -57,10 +63,20 @@ static size_t bucket_of(const sj__mark_set *set, const uint8_t value[SJ__TAG_SIZ
   return (size_t)sj__siphash(set->seed, value, SJ__TAG_SIZE) & (BUCKETS - 1);
 }
 
-static bool is_same(const sj__mark *a, const sj__mark *b) {
-  return a->kid == b->kid && a->scope == b->scope && a->moment_ms == b->moment_ms &&
-         a->has_except == b->has_except && memcmp(a->value, b->value, SJ__TAG_SIZE) == 0 &&
+static bool is_same_scope(const sj__mark *a, const sj__mark *b) {
+  return a->kid == b->kid && a->scope == b->scope && memcmp(a->value, b->value, SJ__TAG_SIZE) == 0;
+}
+
+static bool spares_the_same(const sj__mark *a, const sj__mark *b) {
+  return a->has_except == b->has_except &&
          (!a->has_except || memcmp(a->except, b->except, SJ__KEY_SIZE) == 0);
+}
+
+/* Whatever `mark` names, `known` names as well. */
+static bool is_covered(const node *known, const sj__mark *mark) {
+  return is_same_scope(&known->mark, mark) &&
+         (!known->mark.has_except || spares_the_same(&known->mark, mark)) &&
+         atomic_load_explicit(&known->moment_ms, memory_order_relaxed) >= mark->moment_ms;
 }
 
 static void raise_newest(sj__mark_set *set, int64_t moment_ms) {
@@ -69,32 +85,45 @@ static void raise_newest(sj__mark_set *set, int64_t moment_ms) {
   }
 }
 
+/* The list with one more, or with the one raised that differs in its moment alone. */
+static sj_status add_to(sj__mark_set *set, _Atomic(node *) *list, const sj__mark *mark) {
+  node *first = atomic_load_explicit(list, memory_order_relaxed);
+  for (node *at = first; at != NULL; at = at->next) {
+    if (is_covered(at, mark)) return SJ_OK;
+    if (is_same_scope(&at->mark, mark) && spares_the_same(&at->mark, mark)) {
+      atomic_store_explicit(&at->moment_ms, mark->moment_ms, memory_order_release);
+      return SJ_OK;
+    }
+  }
+  node *fresh = sj__malloc(sizeof(*fresh));
+  if (fresh == NULL) return SJ_NO_MEMORY;
+  fresh->next = first;
+  fresh->mark = *mark;
+  atomic_init(&fresh->moment_ms, mark->moment_ms);
+  atomic_store_explicit(list, fresh, memory_order_release);
+  atomic_fetch_add_explicit(&set->count, 1, memory_order_release);
+  return SJ_OK;
+}
+
 sj_status sj__mark_set_add(sj__mark_set *set, const sj__mark *mark) {
   _Atomic(node *) *list =
       mark->scope == SJ__MARK_REALM ? &set->realm : &set->buckets[bucket_of(set, mark->value)];
-  sj_status status = SJ_OK;
   sj__mutex_lock(&set->writers);
-  node *first = atomic_load_explicit(list, memory_order_relaxed);
-  const node *same = first;
-  while (same != NULL && !is_same(&same->mark, mark)) same = same->next;
-  if (same == NULL) {
-    node *fresh = sj__malloc(sizeof(*fresh));
-    if (fresh == NULL) {
-      status = SJ_NO_MEMORY;
-    } else {
-      *fresh = (node){first, *mark};
-      atomic_store_explicit(list, fresh, memory_order_release);
-      raise_newest(set, mark->moment_ms);
-      atomic_fetch_add_explicit(&set->count, 1, memory_order_relaxed);
-    }
-  }
+  sj_status status = add_to(set, list, mark);
+  if (status == SJ_OK) raise_newest(set, mark->moment_ms);
   sj__mutex_unlock(&set->writers);
   return status;
 }
 
+static bool names(const node *at, const sj__record *record) {
+  sj__mark mark = at->mark;
+  mark.moment_ms = atomic_load_explicit(&at->moment_ms, memory_order_acquire);
+  return sj__mark_names(&mark, record);
+}
+
 static bool list_names(const _Atomic(node *) *list, const sj__record *record) {
   const node *at = atomic_load_explicit(list, memory_order_acquire);
-  while (at != NULL && !sj__mark_names(&at->mark, record)) at = at->next;
+  while (at != NULL && !names(at, record)) at = at->next;
   return at != NULL;
 }
 

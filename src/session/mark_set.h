@@ -1,6 +1,7 @@
 /*
  * The live marks of a process: every load and verification asks it, so it is
- * read without a lock. Marks are only ever added; they go with the set.
+ * read without a lock. Nothing is ever taken out: marks go with the set. Those
+ * that differ in their moments alone are one, as late as the latest.
  */
 #ifndef SJ_SESSION_MARK_SET_H
 #define SJ_SESSION_MARK_SET_H
@@ -12,7 +13,7 @@ typedef struct sj__mark_set sj__mark_set;
 sj__mark_set *sj__mark_set_new(void);      /* NULL: no memory, no entropy */
 void sj__mark_set_free(sj__mark_set *set); /* nobody reads any more; NULL allowed */
 
-/* Any thread. Adding what is there already changes nothing. SJ_NO_MEMORY. */
+/* Any thread. Adding what others say already changes nothing. SJ_NO_MEMORY. */
 SJ_MUST_USE sj_status sj__mark_set_add(sj__mark_set *set, const sj__mark *mark);
 
 /* Any thread, no lock: whether a mark names the session. */
