@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "daemon/config_table.h"
 #include "loop/address.h"
+#include "store/registry.h"
 
 static const char *source_of(const sj__config *config, const char *path) {
   const sj__config_entry *entry = sj__config_find(path);
@@ -100,10 +101,11 @@ static sj_status check_listeners(const sj__config *config, sj_error *error) {
 }
 
 static sj_status check_store(const sj__config *config, sj_error *error) {
-  if (starts(config->store, "memory:") && !config->accept_loss) {
+  if (sj__store_is_volatile(config->store) && !config->accept_loss) {
     return refuse(config, error, "store",
-                  "memory: forgets every session with the process; set accept_loss: true if that "
-                  "is meant");
+                  "%.*s: forgets every session with the process; set accept_loss: true if that "
+                  "is meant",
+                  (int)strcspn(config->store, ":"), config->store);
   }
   return SJ_OK;
 }

@@ -8,18 +8,7 @@
 #include "base/log.h"
 #include "loop/file.h"
 #include "session/keyring_file.h"
-
-static bool starts(const char *text, const char *prefix) {
-  return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-bool sj__store_is_embedded(const char *url) {
-  /* "trace+lmdb:": what wraps a store does not move it. */
-  for (const char *plus; (plus = strchr(url, '+')) != NULL && plus < strchr(url, ':');) {
-    url = plus + 1;
-  }
-  return starts(url, "lmdb:") || starts(url, "memory:");
-}
+#include "store/registry.h"
 
 static bool lies_in_state(const sj__config *config, const char *path) {
   size_t size = strlen(config->state);
@@ -27,9 +16,10 @@ static bool lies_in_state(const sj__config *config, const char *path) {
 }
 
 static sj_status make_state_folder(const sj__config *config, sj_error *error) {
+  const char *store_path = strchr(config->store, ':') + 1; /* as the table demands */
   bool needed = config->keyring_default || config->api_keys_default ||
                 lies_in_state(config, config->keyring_file) ||
-                (starts(config->store, "lmdb:") && lies_in_state(config, config->store + 5));
+                (sj__store_is_embedded(config->store) && lies_in_state(config, store_path));
   return needed ? sj__folder_make(config->state, error) : SJ_OK;
 }
 

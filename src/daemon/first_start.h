@@ -12,9 +12,6 @@ typedef struct sj__secrets {
   sj__api_key_list api_keys;
 } sj__secrets;
 
-/* Whether the store is this process's own, so that a keyring may be made for it alone. */
-bool sj__store_is_embedded(const char *url);
-
 /*
  * Makes the state folder if something of ours belongs there, reads the keyring
  * and the API keys, and makes those that are missing and may be made: the

@@ -7,6 +7,7 @@
 #include "crypto/digest.h"
 #include "session/keyring_file.h"
 #include "session/session_private.h"
+#include "store/registry.h"
 
 const char *sj_version(void) {
   return SJ_PROJECT_VERSION;
@@ -51,22 +52,13 @@ sj_status sj__engine_open(const sj_options *options, sj__store *store, sj__keyri
 
 /* --- Opening by options ------------------------------------------------------------------ */
 
-/* "trace+memory:" is a memory: as well (store/registry.h). */
-static bool is_scheme(const char *url, const char *scheme) {
-  size_t size = strcspn(url, ":");
-  const char *start = url + size;
-  while (start > url && start[-1] != '+') start--;
-  return (size_t)(url + size - start) == strlen(scheme) &&
-         strncmp(start, scheme, strlen(scheme)) == 0;
-}
-
 static sj_status check_keyring(const sj_options *options, sj_error *error) {
-  bool is_memory = is_scheme(options->store, "memory");
-  if (options->keyring_file == NULL && !is_memory) {
+  bool is_embedded = sj__store_is_embedded(options->store);
+  if (options->keyring_file == NULL && !(is_embedded && sj__store_is_volatile(options->store))) {
     return sj__fail(error, SJ_INVALID,
                     "keyring_file: is needed with a store that outlives this process");
   }
-  if (options->keyring_create && !is_memory && !is_scheme(options->store, "lmdb")) {
+  if (options->keyring_create && !is_embedded) {
     return sj__fail(error, SJ_INVALID,
                     "keyring_create: only with the embedded stores memory: and lmdb:");
   }

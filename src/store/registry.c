@@ -1,20 +1,27 @@
 #include "store/registry.h"
 
+#include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/errors.h"
 
-static const struct {
+typedef struct store_row {
   const char *scheme;
   sj__store_opener *open;
-} stores[] = {
-    {"memory", sj__memory_open},
-    {"lmdb", sj__lmdb_open},
+  bool is_embedded;
+  bool is_volatile; /* as its caps.volatile_data */
+} store_row;
+
+static const store_row stores[] = {
+    {"memory", sj__memory_open, .is_embedded = true, .is_volatile = true},
+    {"lmdb", sj__lmdb_open, .is_embedded = true},
 };
 
-static const struct {
+typedef struct wrapper_row {
   const char *name;
   sj__store_wrapper *wrap;
-} wrappers[] = {
+} wrapper_row;
+
+static const wrapper_row wrappers[] = {
     {"fault", sj__fault_wrap},
     {"trace", sj__trace_wrap},
 };
@@ -121,17 +128,55 @@ sj_status sj__store_url_check(const sj__store_url *url, const char *const *allow
   return SJ_OK;
 }
 
+/* --- Rows ------------------------------------------------------------------ */
+
+static const store_row *find_store(sj_slice scheme) {
+  for (size_t i = 0; i < SJ__COUNT_OF(stores); i++) {
+    if (sj__slice_equal_nocase(scheme, sj__slice_text(stores[i].scheme))) return &stores[i];
+  }
+  return NULL;
+}
+
+/* The wrapper that "name+scheme" begins with; takes it off. NULL: none does. */
+static const wrapper_row *take_wrapper(sj_slice *scheme) {
+  for (size_t i = 0; i < SJ__COUNT_OF(wrappers); i++) {
+    sj_slice name = sj__slice_text(wrappers[i].name);
+    if (scheme->size <= name.size || scheme->data[name.size] != '+' ||
+        !sj__slice_equal_nocase(sj__slice(scheme->data, name.size), name)) {
+      continue;
+    }
+    *scheme = sj__slice(scheme->data + name.size + 1, scheme->size - name.size - 1);
+    return &wrappers[i];
+  }
+  return NULL;
+}
+
+static const store_row *innermost(const char *url) {
+  sj__store_url parts;
+  if (sj__store_url_parse(sj__slice_text(url), &parts, NULL) != SJ_OK) return NULL;
+  while (take_wrapper(&parts.scheme) != NULL) continue;
+  return find_store(parts.scheme);
+}
+
+bool sj__store_is_embedded(const char *url) {
+  const store_row *row = innermost(url);
+  return row != NULL && row->is_embedded;
+}
+
+bool sj__store_is_volatile(const char *url) {
+  const store_row *row = innermost(url);
+  return row != NULL && row->is_volatile;
+}
+
 /* --- Opening --------------------------------------------------------------- */
 
 static sj_status open_plain(const sj__store_url *url, const sj__store_options *options,
                             sj__store **out, sj_error *error) {
+  const store_row *row = find_store(url->scheme);
+  if (row != NULL) return row->open(url, options, out, error);
   sj__buffer known;
   sj__buffer_init(&known, 256);
-  for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-    if (sj__slice_equal_nocase(url->scheme, sj__slice_text(stores[i].scheme))) {
-      sj__buffer_release(&known);
-      return stores[i].open(url, options, out, error);
-    }
+  for (size_t i = 0; i < SJ__COUNT_OF(stores); i++) {
     sj__buffer_appendf(&known, " %s:", stores[i].scheme);
   }
   sj_status status =
@@ -158,22 +203,21 @@ static void split_query(sj_slice query, const char *prefix, sj__buffer *own, sj_
 static sj_status open_layer(const sj__store_url *url, unsigned depth,
                             const sj__store_options *options, sj__store **out, sj_error *error);
 
-static sj_status open_wrapped(size_t index, const sj__store_url *url, unsigned depth,
+static sj_status open_wrapped(const wrapper_row *row, sj_slice inner_scheme,
+                              const sj__store_url *url, unsigned depth,
                               const sj__store_options *options, sj__store **out, sj_error *error) {
   sj__buffer own, others;
   sj__buffer_init(&own, 0);
   sj__buffer_init(&others, 0);
-  split_query(url->query, wrappers[index].name, &own, &others);
-  size_t skip = strlen(wrappers[index].name) + 1;
-  sj__store_url inner_url = {sj__slice(url->scheme.data + skip, url->scheme.size - skip), url->path,
-                             sj__buffer_slice(&others)};
+  split_query(url->query, row->name, &own, &others);
+  sj__store_url inner_url = {inner_scheme, url->path, sj__buffer_slice(&others)};
   sj__store_url own_url = {url->scheme, url->path, sj__buffer_slice(&own)};
   sj__store *inner = NULL;
   sj_status status = sj__buffer_status(&own);
   if (status == SJ_OK) status = sj__buffer_status(&others);
   if (status == SJ_OK) status = open_layer(&inner_url, depth + 1, options, &inner, error);
   if (status == SJ_OK) {
-    status = wrappers[index].wrap(inner, &own_url, options, out, error);
+    status = row->wrap(inner, &own_url, options, out, error);
     if (status != SJ_OK) sj__store_close(inner);
   }
   sj__buffer_release(&own);
@@ -186,14 +230,10 @@ static sj_status open_layer(const sj__store_url *url, unsigned depth,
   if (depth > SJ__STORE_WRAPPERS_MAX) {
     return sj__fail(error, SJ_INVALID, "store URL: more than %d wrappers", SJ__STORE_WRAPPERS_MAX);
   }
-  for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
-    sj_slice name = sj__slice_text(wrappers[i].name);
-    if (url->scheme.size > name.size && url->scheme.data[name.size] == '+' &&
-        sj__slice_starts(url->scheme, name)) {
-      return open_wrapped(i, url, depth, options, out, error);
-    }
-  }
-  return open_plain(url, options, out, error);
+  sj_slice inner_scheme = url->scheme;
+  const wrapper_row *row = take_wrapper(&inner_scheme);
+  if (row == NULL) return open_plain(url, options, out, error);
+  return open_wrapped(row, inner_scheme, url, depth, options, out, error);
 }
 
 sj_status sj__store_open(const char *url, const sj__store_options *options, sj__store **out,

@@ -34,6 +34,15 @@ typedef sj_status sj__store_wrapper(sj__store *inner, const sj__store_url *url,
                                     const sj__store_options *options, sj__store **out,
                                     sj_error *error);
 
+/*
+ * What is known of a store before it is opened, by the row of its URL's scheme,
+ * wrappers aside; false for a URL that no store has.
+ */
+/* Nobody else's: a keyring may be made for it alone. */
+bool sj__store_is_embedded(const char *url);
+/* It may forget by design, as caps.volatile_data says once it is open. */
+bool sj__store_is_volatile(const char *url);
+
 sj__store_opener sj__memory_open; /* adapter/memory_store.c */
 sj__store_opener sj__lmdb_open;   /* adapter/lmdb_store.c */
 
