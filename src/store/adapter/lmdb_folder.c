@@ -121,3 +121,16 @@ sj_status sj__lmdb_judge_length(int data_file, size_t used, const char *path, sj
   }
   return ftruncate(data_file, (off_t)used) == 0 ? SJ_OK : failed(path, error);
 }
+
+bool sj__lmdb_is_in_place(const sj__lmdb_store *store) {
+  const char *path;
+  char file[FILE_PATH_MAX];
+  struct stat opened, named;
+  if (mdb_env_get_path(store->env, &path) != 0) return false;
+  snprintf(file, sizeof(file), "%s/data.mdb", path);
+  if (fstat(store->data_file, &opened) != 0) return false;
+  if (opened.st_nlink == 0) return false;
+  /* A folder that may not be looked into any more proves nothing. */
+  if (stat(file, &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}

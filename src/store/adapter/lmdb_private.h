@@ -6,6 +6,7 @@
  *   lmdb_store.c   ports: reads on the loop, writes handed to the writer
  *   lmdb_writer.c  the one thread that writes, in groups
  *   lmdb_room.c    how much of the disk may be used, and what is kept back
+ *   lmdb_trouble.c what the log is told when it cannot be written
  *   lmdb_apply.c, lmdb_sweep.c   what one write does to the tables
  *   lmdb_read.c    what one read finds in them
  */
@@ -41,6 +42,16 @@ typedef struct sj__lmdb_tables {
   MDB_dbi mark_ids; /* the mark's MAC -> sequence */
 } sj__lmdb_tables;
 
+/* What the log knows, and when (monotonic) each line was last written; 0: never. The writer's. */
+typedef struct sj__lmdb_trouble {
+  bool is_full;
+  bool is_failing;
+  uint64_t failures; /* that no line has told of */
+  uint64_t full_told_ms, room_told_ms;
+  uint64_t failure_told_ms, commit_told_ms;
+  uint64_t flush_told_ms;
+} sj__lmdb_trouble;
+
 typedef struct sj__lmdb_store {
   sj__store base;
   MDB_env *env;
@@ -52,8 +63,9 @@ typedef struct sj__lmdb_store {
   int64_t touch_every_ms;
   uint64_t interval_ms; /* durability=interval; 0: every commit is flushed */
   sj__event_hub hub;
-  _Atomic bool writable;  /* false: full, as far as sessions of usual size go */
-  _Atomic bool is_broken; /* LMDB gave up: a page that counts could not be written */
+  _Atomic bool writable;   /* false: full, as far as sessions of usual size go */
+  _Atomic bool is_broken;  /* LMDB gave up: a page that counts could not be written */
+  _Atomic bool is_failing; /* the latest commit could not be written, and not for want of room */
   _Atomic unsigned ports;
 
   /* The writer's alone. */
@@ -65,6 +77,7 @@ typedef struct sj__lmdb_store {
   unsigned missed, skips; /* gathering in vain, and how many groups go without it for that */
   bool is_loose;          /* something is committed that no flush has made sure of */
   uint64_t loose_since_ms;
+  sj__lmdb_trouble trouble;
 
   sj__thread writer;
   bool writer_runs;
@@ -141,6 +154,12 @@ SJ_MUST_USE sj_status sj__lmdb_bound_by_limits(size_t *max_size, sj_error *error
 SJ_MUST_USE sj_status sj__lmdb_judge_length(int data_file, size_t used, const char *path,
                                             sj_error *error);
 
+/*
+ * False: the folder holds another file than the one that is open, or none. What
+ * is written then is gone with the process, so nothing may be acknowledged.
+ */
+bool sj__lmdb_is_in_place(const sj__lmdb_store *store);
+
 /* lmdb_open.c: releases whatever is there, of a store that may be opened in part only. */
 void sj__lmdb_free(sj__lmdb_store *store);
 
@@ -174,6 +193,13 @@ void sj__lmdb_judge_room(sj__lmdb_store *store);
 bool sj__lmdb_is_full(const sj__lmdb_store *store, int code);
 /* Bytes in pages that hold nothing and can be used again, as `txn` (reading) sees them. */
 size_t sj__lmdb_free_bytes(const sj__lmdb_store *store, MDB_txn *txn);
+
+/* lmdb_trouble.c: each sets what health() says, and tells the log what is new. The writer's. */
+#define SJ__LMDB_DISPLACED ENOENT /* LMDB itself never says so of an open store */
+void sj__lmdb_note_room(sj__lmdb_store *store, bool has_room, bool has_blocks);
+void sj__lmdb_note_failure(sj__lmdb_store *store, int code);
+void sj__lmdb_note_commit(sj__lmdb_store *store);
+void sj__lmdb_note_flush_failure(sj__lmdb_store *store, int code);
 
 /* lmdb_writer.c */
 SJ_MUST_USE sj_status sj__lmdb_writer_start(sj__lmdb_store *store);

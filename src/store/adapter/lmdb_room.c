@@ -71,7 +71,7 @@ void sj__lmdb_judge_room(sj__lmdb_store *store) {
     store->room = less(store->max_size, less(used, free_bytes) + MARGIN);
     if (!has_blocks && store->room > less(free_bytes, SPARE)) store->room = less(free_bytes, SPARE);
   }
-  atomic_store(&store->writable, store->room >= ORDINARY);
+  sj__lmdb_note_room(store, store->room >= ORDINARY, has_blocks);
 }
 
 /* LMDB says EIO when a write was cut short, which is how a disk that fills up begins. */

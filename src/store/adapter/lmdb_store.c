@@ -260,7 +260,8 @@ static void lmdb_health(sj__store *base, sj__store_health *out) {
   MDB_stat stat;
   MDB_txn *txn;
   out->reachable = true;
-  out->writable = atomic_load(&store->writable) && !atomic_load(&store->is_broken);
+  out->writable = atomic_load(&store->writable) && !atomic_load(&store->is_broken) &&
+                  !atomic_load(&store->is_failing);
   out->limit_bytes = store->max_size;
   mdb_env_info(store->env, &info);
   out->used_bytes = (info.me_last_pgno + 1) * store->page_size;

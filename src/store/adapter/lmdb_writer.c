@@ -78,6 +78,7 @@ static void note_commit(sj__lmdb_store *store, bool flushes) {
     store->loose_since_ms = sj__monotonic_ms();
   }
   sj__metric_add(store->commits, 1);
+  sj__lmdb_note_commit(store);
 }
 
 static int commit(sj__lmdb_store *store, MDB_txn *txn, bool flushes) {
@@ -158,11 +159,20 @@ static void write_singly(sj__lmdb_store *store, sj__list *group) {
   }
 }
 
+static void refuse_all(sj__lmdb_store *store, sj__list *group) {
+  sj__lmdb_note_failure(store, SJ__LMDB_DISPLACED);
+  SJ__LIST_FOR(node, group) set_failed(store, write_of(node), SJ__LMDB_DISPLACED);
+}
+
 static void write_all(sj__lmdb_store *store, sj__list *group) {
+  if (!sj__lmdb_is_in_place(store)) {
+    refuse_all(store, group);
+    return;
+  }
   sj__lmdb_judge_room(store);
   int code = write_group(store, group);
   if (code == 0) return;
-  SJ__LOG(SJ__LOG_WARNING, "a commit has failed", SJ__FIELD_CSTR("reason", mdb_strerror(code)));
+  sj__lmdb_note_failure(store, code);
   if (sj__lmdb_is_full(store, code)) {
     /* The disk was fuller than it seemed: what only ends sessions may still fit. */
     store->room = 0;
@@ -219,7 +229,7 @@ static void flush_loose(sj__lmdb_store *store) {
     return;
   }
   store->loose_since_ms = sj__monotonic_ms(); /* tried again after another interval */
-  SJ__LOG(SJ__LOG_ERROR, "a flush has failed", SJ__FIELD_CSTR("reason", mdb_strerror(code)));
+  sj__lmdb_note_flush_failure(store, code);
 }
 
 /* Under the mutex, which it lets go while it waits. */
