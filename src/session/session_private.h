@@ -20,7 +20,7 @@
 /* Tombstones and marks are kept that much beyond the last credential (DESIGN.md 2). */
 #define SJ__TOMBSTONE_GRACE_MS (24 * SJ__HOUR_MS)
 /* No session lives longer, whatever absolute_max was when it was made. */
-#define SJ__ABSOLUTE_CAP_MS (400 * 24 * SJ__HOUR_MS)
+#define SJ__ABSOLUTE_CAP_MS ((int64_t)400 * 24 * SJ__HOUR_MS)
 #define SJ__COMMIT_TRIES    64 /* then SJ_CONTENDED, unless the deadline is first */
 #define SJ__TOUCHED_SLOTS   256
 #define SJ__BACKGROUND_MAX  4096 /* under way on one worker; beyond: dropped and counted */
