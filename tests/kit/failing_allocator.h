@@ -15,6 +15,7 @@ static _Atomic long failing_allocator_live_;
 static _Atomic bool failing_allocator_once_;
 static _Atomic bool failing_allocator_failed_; /* since it was asked to */
 static _Atomic size_t failing_allocator_made_;
+static _Atomic size_t failing_allocator_bytes_;
 
 static inline bool failing_allocator_must_fail_(void) {
   failing_allocator_made_++;
@@ -30,6 +31,7 @@ static inline bool failing_allocator_must_fail_(void) {
 
 static inline void *failing_allocator_malloc_(void *context, size_t size) {
   if (failing_allocator_must_fail_()) return NULL;
+  failing_allocator_bytes_ += size;
   void *memory = malloc(size);
   if (memory != NULL) failing_allocator_live_++;
   return memory;
@@ -37,6 +39,7 @@ static inline void *failing_allocator_malloc_(void *context, size_t size) {
 
 static inline void *failing_allocator_realloc_(void *context, void *memory, size_t size) {
   if (failing_allocator_must_fail_()) return NULL;
+  failing_allocator_bytes_ += size;
   void *moved = realloc(memory, size);
   if (memory == NULL && moved != NULL) failing_allocator_live_++;
   return moved;
@@ -77,6 +80,11 @@ static inline bool fail_no_allocations(void) {
 /* Every one that was asked for, failed or not. */
 static inline size_t allocations_made(void) {
   return failing_allocator_made_;
+}
+
+/* Of all blocks that were given out, freed or not. */
+static inline size_t bytes_given_out(void) {
+  return failing_allocator_bytes_;
 }
 
 static inline size_t live_allocations(void) {

@@ -164,10 +164,14 @@ static int on_head(llhttp_t *parser) {
 
 /* --- The body, from llhttp ---------------------------------------------------------- */
 
-/* `needed` in all; what is there is kept. */
-static bool grow_body(sj__http_reader *reader, size_t needed) {
+/*
+ * `needed` in all, `announced` at most; what is there is kept. The room grows
+ * with what has come, not with what a head promises: a promise costs nothing.
+ */
+static bool grow_body(sj__http_reader *reader, size_t needed, size_t announced) {
   sj__http_exchange *exchange = reader->exchange;
   size_t capacity = exchange->body_capacity > 0 ? exchange->body_capacity * 2 : BODY_FIRST;
+  if (capacity > announced) capacity = announced;
   if (capacity < needed) capacity = needed;
   char *body = sj__arena_alloc(&exchange->arena, capacity);
   if (body == NULL) return false;
@@ -185,7 +189,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t size) {
   sj_slice *body = &exchange->request.body;
   size_t needed = body->size + size;
   /* llhttp's content_length is by now what remains of the body or chunk. */
-  if (needed > exchange->body_capacity && !grow_body(reader, needed + parser->content_length)) {
+  if (needed > exchange->body_capacity &&
+      !grow_body(reader, needed, needed + parser->content_length)) {
     return stop_without_memory(reader);
   }
   memcpy(exchange->body + body->size, at, size);

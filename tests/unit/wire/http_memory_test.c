@@ -112,6 +112,29 @@ static void no_memory_for_a_server(void **state) {
   sj__loop_free(site.loop, NULL, NULL);
 }
 
+/* --- What a client promises costs nothing --------------------------------------------- */
+
+#define PROMISE "POST /p HTTP/1.1\r\nHost: a\r\n"
+
+/* A thousand slow clients that announce 64 KiB each must not take 64 MiB. */
+static void a_body_takes_room_as_it_comes(void **state) {
+  static const char *const begun[] = {PROMISE "Content-Length: 65536\r\n\r\nx",
+                                      PROMISE "Transfer-Encoding: chunked\r\n\r\n10000\r\nx"};
+  for (size_t i = 0; i < SJ__COUNT_OF(begun); i++) {
+    kit_site site;
+    kit_client client;
+    kit_site_open(&site, KIT_WHOLE);
+    kit_connect(&site, &client);
+    size_t before = bytes_given_out();
+    kit_say(&client, begun[i]);
+    kit_pass(&site, 10);
+    assert_true(bytes_given_out() - before > 0);
+    assert_true(bytes_given_out() - before < 16384);
+    kit_leave(&client);
+    kit_site_close(&site);
+  }
+}
+
 /* --- A busy server makes none --------------------------------------------------------- */
 
 typedef struct busy {
@@ -198,6 +221,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       KIT_HTTP(every_allocation_may_fail),
       KIT_HTTP(no_memory_for_a_server),
+      KIT_HTTP(a_body_takes_room_as_it_comes),
       KIT_HTTP(a_busy_server_allocates_nothing),
   };
   return cmocka_run_group_tests(tests, kit_count_memory, NULL);
