@@ -20,7 +20,9 @@ static sj_status make_state_folder(const sj__config *config, sj_error *error) {
   bool needed = config->keyring_default || config->api_keys_default ||
                 lies_in_state(config, config->keyring_file) ||
                 (sj__store_is_embedded(config->store) && lies_in_state(config, store_path));
-  return needed ? sj__folder_make(config->state, error) : SJ_OK;
+  if (!needed) return SJ_OK;
+  sj_status status = sj__folder_make(config->state, error);
+  return status == SJ_OK ? sj__folder_judge(config->state, error) : status;
 }
 
 static sj_status open_keyring(const sj__config *config, sj__secrets *secrets, sj_error *error) {

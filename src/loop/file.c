@@ -26,6 +26,13 @@ static sj_status failed(const char *what, const char *path, sj_error *error) {
 
 /* --- Reading -------------------------------------------------------------- */
 
+static sj_status judge_owner(const struct stat *seen, const char *path, sj_error *error) {
+  if (seen->st_uid == 0 || seen->st_uid == geteuid()) return SJ_OK;
+  return sj__fail(error, SJ_PERMISSION,
+                  "'%.300s' belongs to user %lu; it must belong to user %lu or root", path,
+                  (unsigned long)seen->st_uid, (unsigned long)geteuid());
+}
+
 /* Of the opened descriptor: the path could lead elsewhere by now. */
 static sj_status judge(int fd, const char *path, sj__file_privacy privacy, sj_error *error) {
   struct stat seen;
@@ -34,11 +41,8 @@ static sj_status judge(int fd, const char *path, sj__file_privacy privacy, sj_er
     return sj__fail(error, SJ_INVALID, "'%.300s' is not a regular file", path);
   }
   if (privacy == SJ__FILE_ANY) return SJ_OK;
-  if (seen.st_uid != 0 && seen.st_uid != geteuid()) {
-    return sj__fail(error, SJ_PERMISSION,
-                    "'%.300s' belongs to user %lu; it must belong to user %lu or root", path,
-                    (unsigned long)seen.st_uid, (unsigned long)geteuid());
-  }
+  sj_status status = judge_owner(&seen, path, error);
+  if (status != SJ_OK) return status;
   if ((seen.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return sj__fail(error, SJ_PERMISSION,
                     "'%.300s' has mode %04o; it must be 0600 (no rights for group and others)",
@@ -173,4 +177,14 @@ sj_status sj__folder_make(const char *path, sj_error *error) {
     if (status != SJ_OK) return status;
   }
   return SJ_OK;
+}
+
+sj_status sj__folder_judge(const char *path, sj_error *error) {
+  struct stat seen;
+  if (stat(path, &seen) != 0) return failed("read", path, error);
+  sj_status status = judge_owner(&seen, path, error);
+  if (status != SJ_OK || (seen.st_mode & (S_IWGRP | S_IWOTH)) == 0) return status;
+  return sj__fail(error, SJ_PERMISSION,
+                  "'%.300s' has mode %04o; nobody but its owner may write in it (0700 is best)",
+                  path, (unsigned)(seen.st_mode & 07777));
 }

@@ -36,4 +36,11 @@ SJ_MUST_USE sj_status sj__file_write_private(const char *path, sj_slice content,
 /* Makes the folder and its parents with mode 0700; one that exists is left as it is. */
 SJ_MUST_USE sj_status sj__folder_make(const char *path, sj_error *error);
 
+/*
+ * Whether what lies in the folder stays what we put there: SJ_PERMISSION if it
+ * is neither ours nor root's, or if others may write in it and so could put
+ * files of their own in the place of ours.
+ */
+SJ_MUST_USE sj_status sj__folder_judge(const char *path, sj_error *error);
+
 #endif

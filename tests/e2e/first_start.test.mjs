@@ -108,6 +108,24 @@ test('secrets that others may read or write stop the start', async (t) => {
   assert.equal((await (await startSojournd({ t, state })).stop()).code, 0, 'put right, it starts');
 });
 
+test('a state folder in which others may write stops the start, before anything is made in it', async (t) => {
+  const folder = temporaryFolder('state');
+  for (const mode of [0o770, 0o707, 0o1777]) {
+    fs.chmodSync(folder, mode);
+    const last = await refused(folder, new RegExp(`has mode ${mode.toString(8).padStart(4, '0')}; nobody but its owner may write in it`));
+    assert.equal(last.code, 'permission');
+    assert.deepEqual(fs.readdirSync(folder), []);
+  }
+  if (process.getuid() === 0) {
+    fs.chmodSync(folder, 0o700);
+    fs.chownSync(folder, 65534, 65534);
+    await refused(folder, /belongs to user 65534; it must belong to user 0 or root/);
+    fs.chownSync(folder, 0, 0);
+  }
+  fs.chmodSync(folder, 0o755);
+  assert.equal((await (await startSojournd({ t, state: folder })).stop()).code, 0, 'others may look');
+});
+
 test('secrets that cannot be read, and what is no file', async (t) => {
   const { state } = await usedState(t);
   for (const name of ['keyring', 'api-key']) {

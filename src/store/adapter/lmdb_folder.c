@@ -31,16 +31,6 @@ static sj_status judge_owner(const char *path, const struct stat *seen, sj_error
                   (unsigned long)seen->st_uid, (unsigned long)geteuid());
 }
 
-sj_status sj__lmdb_judge_folder(const char *path, sj_error *error) {
-  struct stat seen;
-  if (stat(path, &seen) != 0) return failed(path, error);
-  sj_status status = judge_owner(path, &seen, error);
-  if (status != SJ_OK || (seen.st_mode & (S_IWGRP | S_IWOTH)) == 0) return status;
-  return sj__fail(error, SJ_PERMISSION,
-                  "%s has mode %04o; nobody but its owner may write in it (0700 is best)", path,
-                  (unsigned)(seen.st_mode & 07777));
-}
-
 /* --- The lock ----------------------------------------------------------------------------- */
 
 /* The holder's process id, for the message; 0: none can be read. */

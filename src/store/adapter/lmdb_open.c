@@ -298,7 +298,7 @@ static sj_status open_all(sj__lmdb_store *store, const char *path, const sj__sto
   sj_status status = add_metrics(store, options->metrics);
   if (status != SJ_OK) return sj__fail(error, status, "%s: out of memory", path);
   status = sj__folder_make(path, error);
-  if (status == SJ_OK) status = sj__lmdb_judge_folder(path, error);
+  if (status == SJ_OK) status = sj__folder_judge(path, error);
   if (status == SJ_OK) status = sj__lmdb_take_lock(path, &store->lock_file, error);
   if (status == SJ_OK) status = open_environment(store, path, error);
   if (status == SJ_OK) status = open_contents(store, path, options, error);

@@ -142,8 +142,6 @@ static inline sj_slice sj__lmdb_slice(MDB_val value) {
 
 /* lmdb_folder.c: what is judged before anything in the folder is touched; each says why not. */
 
-/* SJ_PERMISSION: not ours or root's, or others may write in it. */
-SJ_MUST_USE sj_status sj__lmdb_judge_folder(const char *path, sj_error *error);
 /* SJ_BUSY: open already, here or in another process. */
 SJ_MUST_USE sj_status sj__lmdb_take_lock(const char *path, int *lock_file, sj_error *error);
 /* SJ_PERMISSION: others may read or write the data. *size is 0 for a new store. */

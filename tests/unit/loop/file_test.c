@@ -209,6 +209,30 @@ static void a_file_in_the_way_is_told(void **state) {
   unlink(in_folder("file"));
 }
 
+static void a_folder_where_others_may_write_is_not_ours(void **state) {
+  static const mode_t bad[] = {0720, 0702, 0777, 01777, 0770};
+  static const mode_t good[] = {0700, 0750, 0755, 0500};
+  sj_error error;
+  assert_ok(sj__folder_make(in_folder("state"), NULL));
+  for (size_t i = 0; i < SJ__COUNT_OF(good); i++) {
+    chmod(in_folder("state"), good[i]);
+    assert_ok(sj__folder_judge(in_folder("state"), NULL));
+  }
+  for (size_t i = 0; i < SJ__COUNT_OF(bad); i++) {
+    chmod(in_folder("state"), bad[i]);
+    assert_int_equal(sj__folder_judge(in_folder("state"), &error), SJ_PERMISSION);
+    assert_non_null(strstr(error.message, "nobody but its owner may write"));
+  }
+  chmod(in_folder("state"), 0700);
+  if (geteuid() == 0) assert_int_equal(chown(in_folder("state"), 4711, 4711), 0);
+  pretended_user = 4712;
+  assert_int_equal(sj__folder_judge(in_folder("state"), &error), SJ_PERMISSION);
+  assert_non_null(strstr(error.message, "must belong to user 4712 or root"));
+  pretended_user = 0;
+  assert_int_equal(sj__folder_judge(in_folder("none"), &error), SJ_MISSING);
+  rmdir(in_folder("state"));
+}
+
 static int make_folder(void **state) {
   return mkdtemp(folder) != NULL ? 0 : -1;
 }
@@ -228,6 +252,7 @@ int main(void) {
       cmocka_unit_test(only_regular_files_are_read),
       cmocka_unit_test(makes_folders_with_their_parents),
       cmocka_unit_test(a_file_in_the_way_is_told),
+      cmocka_unit_test(a_folder_where_others_may_write_is_not_ours),
   };
   install_failing_allocator();
   return cmocka_run_group_tests_name("unit/loop/file", tests, make_folder, remove_folder);
