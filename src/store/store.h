@@ -207,7 +207,7 @@ struct sj__store_call {
   uint64_t count; /* SWEEP: removed; END: 1 if it ended a live record */
   bool more;      /* SWEEP */
 
-  /* --- the store's, while it has the call --------------------------------- */
+  /* --- the store's, while it has the call: of composites only the frames --- */
   sj__store_frame *frames; /* what composites lay on it; innermost first */
   sj__task task;
   sj__list link;
@@ -228,10 +228,10 @@ typedef struct sj__store_caps {
   bool volatile_data; /* may forget acknowledged writes by design: refused as sole keeper */
   bool ttl;           /* forgets by itself: no sweeping */
   bool atomic_index;  /* the index moves in the record's own commit */
-  bool marks;
-  size_t max_record; /* bytes, encoded */
+  bool marks;         /* has MARK and MARKS */
+  size_t max_record;  /* bytes, encoded */
   sj__durability durability;
-  int64_t revocation_bound_ms;
+  int64_t revocation_bound_ms; /* a cheap read may miss an end or a mark for as long; 0: never */
 } sj__store_caps;
 
 typedef struct sj__store_health {
@@ -250,6 +250,7 @@ struct sj__subscriber {
   sj__list link; /* the port's */
 };
 
+/* What a store implements; the contracts stand at the calls below that lead to them. */
 typedef struct sj__store_ops {
   sj_status (*attach)(sj__store *store, sj__loop *loop, sj__port **out);
   void (*health)(sj__store *store, sj__store_health *out); /* any thread, no waiting */
@@ -318,6 +319,12 @@ void sj__port_detach(sj__port *port, void (*done)(void *argument), void *argumen
 void sj__store_submit(sj__port *port, sj__store_call *call);
 /* Only for a call that is pending on this port. */
 void sj__store_cancel(sj__port *port, sj__store_call *call);
+/*
+ * on_event is called on the port's loop for every event committed from now on,
+ * this port's own included, until unsubscribed; both are allowed inside
+ * on_event. The subscriber is borrowed until then. Without caps.push nothing
+ * may come.
+ */
 void sj__store_subscribe(sj__port *port, sj__subscriber *subscriber);
 void sj__store_unsubscribe(sj__port *port, sj__subscriber *subscriber);
 /* Any thread, no waiting. */

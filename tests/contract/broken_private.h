@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/thread.h"
 #include "broken_store.h"
+#include "store/compose/wrapper_port.h"
 
 typedef struct broken_store {
   sj__store base;
@@ -16,11 +17,8 @@ typedef struct broken_store {
 } broken_store;
 
 typedef struct broken_port {
-  sj__port base;
+  sj__wrapper_port base;
   broken_store *store;
-  sj__port *inner;
-  void (*done)(void *argument);
-  void *argument;
 } broken_port;
 
 /* What the broken store remembers of one session. */

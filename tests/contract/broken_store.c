@@ -80,7 +80,7 @@ void write_aside(broken_call *of) {
   self->call.frames = NULL;
   self->call.in.touch.key = self->key;
   self->call.done = aside_done;
-  sj__store_submit(of->port->inner, &self->call);
+  sj__store_submit(of->port->base.inner, &self->call);
 }
 
 /* --- Calls ---------------------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ static void broken_done(sj__store_call *call);
 
 static void ask(broken_call *of) {
   sj__store_frame_push(of->call, &of->frame, broken_done);
-  sj__store_submit(of->port->inner, of->call);
+  sj__store_submit(of->port->base.inner, of->call);
 }
 
 static void restore_inputs(broken_call *of) {
@@ -125,7 +125,7 @@ static void broken_done(sj__store_call *call) {
 }
 
 static void broken_submit(sj__port *base, sj__store_call *call) {
-  broken_port *port = SJ__CONTAINER_OF(base, broken_port, base);
+  broken_port *port = SJ__CONTAINER_OF(base, broken_port, base.outer);
   broken_call *of = sj__calloc(1, sizeof(*of));
   SJ__REQUIRE(of != NULL);
   of->port = port;
@@ -142,50 +142,27 @@ static void broken_submit(sj__port *base, sj__store_call *call) {
   free_call(of);
 }
 
-static void broken_cancel(sj__port *base, sj__store_call *call) {
-  sj__store_cancel(SJ__CONTAINER_OF(base, broken_port, base)->inner, call);
-}
-
-static void broken_subscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_subscribe(SJ__CONTAINER_OF(base, broken_port, base)->inner, subscriber);
-}
-
-static void broken_unsubscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_unsubscribe(SJ__CONTAINER_OF(base, broken_port, base)->inner, subscriber);
-}
-
 /* --- Ports and stores ---------------------------------------------------------------- */
 
-static void on_inner_detached(void *argument) {
-  broken_port *port = argument;
-  void (*done)(void *) = port->done;
-  void *done_argument = port->argument;
-  sj__free(port);
-  if (done != NULL) done(done_argument);
-}
-
-static void broken_detach(sj__port *base, void (*done)(void *argument), void *argument) {
-  broken_port *port = SJ__CONTAINER_OF(base, broken_port, base);
-  port->done = done;
-  port->argument = argument;
-  sj__port_detach(port->inner, on_inner_detached, port);
+static void release_port(sj__wrapper_port *base) {
+  sj__free(SJ__CONTAINER_OF(base, broken_port, base));
 }
 
 static const sj__port_ops port_ops = {
     .submit = broken_submit,
-    .cancel = broken_cancel,
-    .subscribe = broken_subscribe,
-    .unsubscribe = broken_unsubscribe,
-    .detach = broken_detach,
+    .cancel = sj__wrapper_cancel,
+    .subscribe = sj__wrapper_subscribe,
+    .unsubscribe = sj__wrapper_unsubscribe,
+    .detach = sj__wrapper_detach,
 };
 
 static sj_status broken_attach(sj__store *base, sj__loop *loop, sj__port **out) {
   broken_port *port = sj__calloc(1, sizeof(*port));
   SJ__REQUIRE(port != NULL);
   port->store = SJ__CONTAINER_OF(base, broken_store, base);
-  port->base = (sj__port){&port_ops, base, loop};
-  SJ__REQUIRE(sj__store_attach(port->store->inner, loop, &port->inner) == SJ_OK);
-  *out = &port->base;
+  SJ__REQUIRE(sj__wrapper_port_init(&port->base, &port_ops, base, port->store->inner, loop,
+                                    release_port) == SJ_OK);
+  *out = &port->base.outer;
   return SJ_OK;
 }
 

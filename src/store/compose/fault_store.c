@@ -6,6 +6,7 @@
 #include "store/compose/fault_plan.h"
 #include "store/compose/fault_previous.h"
 #include "store/compose/fault_tamper.h"
+#include "store/compose/wrapper_port.h"
 
 /* What a write that is carried out late is given to succeed. */
 #define LATE_DEADLINE_MS ((uint64_t)60 * 60 * 1000)
@@ -19,15 +20,12 @@ typedef struct fault_store {
 } fault_store;
 
 typedef struct fault_port {
-  sj__port base;
+  sj__wrapper_port base;
   fault_store *store;
-  sj__port *inner;
   sj__list held; /* frames whose call the inner port doesn't have */
   sj__list late; /* frames of late writes that wait */
   bool is_detaching;
   bool is_inner_detaching;
-  void (*done)(void *argument);
-  void *argument;
 } fault_port;
 
 /* One call that something is done to. */
@@ -64,18 +62,10 @@ static fault_frame *new_frame(fault_port *port, sj__store_call *call, sj__fault 
   return frame;
 }
 
-static void on_inner_detached(void *argument) {
-  fault_port *port = argument;
-  void (*done)(void *) = port->done;
-  void *done_argument = port->argument;
-  sj__free(port);
-  if (done != NULL) done(done_argument);
-}
-
 static void detach_when_idle(fault_port *port) {
   if (!port->is_detaching || port->is_inner_detaching || !sj__list_is_empty(&port->held)) return;
   port->is_inner_detaching = true;
-  sj__port_detach(port->inner, on_inner_detached, port);
+  sj__wrapper_port_end(&port->base);
 }
 
 /* --- Calls that are held here ------------------------------------------------------------ */
@@ -94,11 +84,11 @@ static void complete_held(sj__task *task) {
 /* The completion is made in a task of its own; it may be decided only once. */
 static void complete_later(fault_frame *frame, sj_status status, sj__applied applied) {
   if (frame->task.queued) return;
-  sj__timer_stop(frame->port->base.loop, &frame->timer);
+  sj__timer_stop(frame->port->base.outer.loop, &frame->timer);
   frame->status = status;
   frame->applied = applied;
   frame->task.fn = complete_held;
-  sj__loop_defer(frame->port->base.loop, &frame->task);
+  sj__loop_defer(frame->port->base.outer.loop, &frame->task);
 }
 
 static void hold(fault_frame *frame) {
@@ -106,7 +96,7 @@ static void hold(fault_frame *frame) {
 }
 
 static void start_timer(fault_frame *frame, uint64_t delay_ms, sj__timer_fn *fn) {
-  if (sj__timer_start(frame->port->base.loop, &frame->timer, delay_ms, fn) != SJ_OK) {
+  if (sj__timer_start(frame->port->base.outer.loop, &frame->timer, delay_ms, fn) != SJ_OK) {
     complete_later(frame, SJ_UNAVAILABLE, SJ__APPLIED_NO);
   }
 }
@@ -116,7 +106,7 @@ static void on_hang_timer(sj__timer *timer) {
 }
 
 static uint64_t left_ms(const fault_port *port, const sj__store_call *call) {
-  uint64_t now_ms = sj__loop_now_ms(port->base.loop);
+  uint64_t now_ms = sj__loop_now_ms(port->base.outer.loop);
   return call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 0;
 }
 
@@ -126,7 +116,7 @@ static void on_delay_timer(sj__timer *timer) {
   sj__store_call *call = frame->call;
   sj__list_remove(&frame->link);
   free_frame(frame);
-  sj__store_submit(port->inner, call);
+  sj__store_submit(port->base.inner, call);
   detach_when_idle(port);
 }
 
@@ -159,8 +149,8 @@ static void on_late_timer(sj__timer *timer) {
   fault_frame *frame = SJ__CONTAINER_OF(timer, fault_frame, timer);
   sj__list_remove(&frame->link);
   frame->late.done = late_done;
-  frame->late.deadline_ms = sj__loop_now_ms(frame->port->base.loop) + LATE_DEADLINE_MS;
-  sj__store_submit(frame->port->inner, &frame->late);
+  frame->late.deadline_ms = sj__loop_now_ms(frame->port->base.outer.loop) + LATE_DEADLINE_MS;
+  sj__store_submit(frame->port->base.inner, &frame->late);
 }
 
 static void start_late_write(fault_port *port, sj__store_call *call, uint32_t delay_ms) {
@@ -170,7 +160,7 @@ static void start_late_write(fault_port *port, sj__store_call *call, uint32_t de
   frame->late = *call;
   frame->late.frames = NULL;
   if (!sj__fault_copy_inputs(&frame->copies, &frame->late) ||
-      sj__timer_start(port->base.loop, &frame->timer, delay_ms, on_late_timer) != SJ_OK) {
+      sj__timer_start(port->base.outer.loop, &frame->timer, delay_ms, on_late_timer) != SJ_OK) {
     sj__list_remove(&frame->link);
     free_frame(frame);
   }
@@ -179,7 +169,7 @@ static void start_late_write(fault_port *port, sj__store_call *call, uint32_t de
 static void drop_late_writes(fault_port *port) {
   SJ__LIST_FOR_SAFE(node, &port->late) {
     fault_frame *frame = SJ__CONTAINER_OF(node, fault_frame, link);
-    sj__timer_stop(port->base.loop, &frame->timer);
+    sj__timer_stop(port->base.outer.loop, &frame->timer);
     sj__list_remove(&frame->link);
     free_frame(frame);
   }
@@ -210,7 +200,7 @@ static void passed_done(sj__store_call *call) {
 
 static void pass(fault_frame *frame) {
   sj__store_frame_push(frame->call, &frame->base, passed_done);
-  sj__store_submit(frame->port->inner, frame->call);
+  sj__store_submit(frame->port->base.inner, frame->call);
 }
 
 /* A cheap read may be answered with anything new enough (store.h, GET). */
@@ -265,7 +255,7 @@ static void befall(fault_frame *frame, uint32_t delay_ms) {
 }
 
 static void fault_submit(sj__port *base, sj__store_call *call) {
-  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base);
+  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base.outer);
   fault_store *store = port->store;
   uint32_t delay_ms;
   SJ__REQUIRE(!port->is_detaching);
@@ -278,7 +268,7 @@ static void fault_submit(sj__port *base, sj__store_call *call) {
   fault_frame *frame = is_untouched ? NULL : new_frame(port, call, fault);
   if (frame == NULL || left_ms(port, call) == 0) {
     sj__free(frame);
-    sj__store_submit(port->inner, call);
+    sj__store_submit(port->base.inner, call);
     return;
   }
   frame->noise = noise;
@@ -287,7 +277,7 @@ static void fault_submit(sj__port *base, sj__store_call *call) {
 }
 
 static void fault_cancel(sj__port *base, sj__store_call *call) {
-  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base);
+  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base.outer);
   SJ__LIST_FOR(node, &port->held) {
     fault_frame *frame = SJ__CONTAINER_OF(node, fault_frame, link);
     if (frame->call != call) continue;
@@ -295,23 +285,15 @@ static void fault_cancel(sj__port *base, sj__store_call *call) {
     complete_later(frame, SJ_CANCELLED, is_unknown ? SJ__APPLIED_UNKNOWN : SJ__APPLIED_NO);
     return;
   }
-  sj__store_cancel(port->inner, call);
-}
-
-static void fault_subscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_subscribe(SJ__CONTAINER_OF(base, fault_port, base)->inner, subscriber);
-}
-
-static void fault_unsubscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_unsubscribe(SJ__CONTAINER_OF(base, fault_port, base)->inner, subscriber);
+  sj__store_cancel(port->base.inner, call);
 }
 
 static void fault_detach(sj__port *base, void (*done)(void *argument), void *argument) {
-  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base);
+  fault_port *port = SJ__CONTAINER_OF(base, fault_port, base.outer);
   SJ__REQUIRE(!port->is_detaching);
   port->is_detaching = true;
-  port->done = done;
-  port->argument = argument;
+  port->base.done = done;
+  port->base.argument = argument;
   drop_late_writes(port);
   SJ__LIST_FOR(node, &port->held) {
     fault_frame *frame = SJ__CONTAINER_OF(node, fault_frame, link);
@@ -324,25 +306,29 @@ static void fault_detach(sj__port *base, void (*done)(void *argument), void *arg
 static const sj__port_ops port_ops = {
     .submit = fault_submit,
     .cancel = fault_cancel,
-    .subscribe = fault_subscribe,
-    .unsubscribe = fault_unsubscribe,
+    .subscribe = sj__wrapper_subscribe,
+    .unsubscribe = sj__wrapper_unsubscribe,
     .detach = fault_detach,
 };
+
+static void release_port(sj__wrapper_port *base) {
+  sj__free(SJ__CONTAINER_OF(base, fault_port, base));
+}
 
 static sj_status fault_attach(sj__store *base, sj__loop *loop, sj__port **out) {
   fault_store *store = SJ__CONTAINER_OF(base, fault_store, base);
   fault_port *port = sj__calloc(1, sizeof(*port));
   if (port == NULL) return SJ_NO_MEMORY;
-  sj_status status = sj__store_attach(store->inner, loop, &port->inner);
+  sj_status status =
+      sj__wrapper_port_init(&port->base, &port_ops, base, store->inner, loop, release_port);
   if (status != SJ_OK) {
     sj__free(port);
     return status;
   }
-  port->base = (sj__port){&port_ops, base, loop};
   port->store = store;
   sj__list_init(&port->held);
   sj__list_init(&port->late);
-  *out = &port->base;
+  *out = &port->base.outer;
   return SJ_OK;
 }
 

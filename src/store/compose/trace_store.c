@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "codec/base64url.h"
+#include "store/compose/wrapper_port.h"
 #include "store/registry.h"
 
 /* Every status that a store may answer is below this one (sojourn/status.h). */
@@ -29,12 +30,9 @@ typedef struct trace_frame {
 } trace_frame;
 
 typedef struct trace_port {
-  sj__port base;
+  sj__wrapper_port base;
   trace_store *store;
-  sj__port *inner;
   trace_frame *unused;
-  void (*done)(void *argument);
-  void *argument;
 } trace_port;
 
 /* --- Calls --------------------------------------------------------------------- */
@@ -98,68 +96,46 @@ static trace_frame *take_frame(trace_port *port) {
 }
 
 static void trace_submit(sj__port *base, sj__store_call *call) {
-  trace_port *port = SJ__CONTAINER_OF(base, trace_port, base);
+  trace_port *port = SJ__CONTAINER_OF(base, trace_port, base.outer);
   trace_frame *frame = take_frame(port);
   if (frame != NULL) { /* out of memory: served, but not counted */
     frame->started_ns = sj__monotonic_ns();
     sj__store_frame_push(call, &frame->base, trace_done);
   }
-  sj__store_submit(port->inner, call);
-}
-
-static void trace_cancel(sj__port *base, sj__store_call *call) {
-  sj__store_cancel(SJ__CONTAINER_OF(base, trace_port, base)->inner, call);
-}
-
-static void trace_subscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_subscribe(SJ__CONTAINER_OF(base, trace_port, base)->inner, subscriber);
-}
-
-static void trace_unsubscribe(sj__port *base, sj__subscriber *subscriber) {
-  sj__store_unsubscribe(SJ__CONTAINER_OF(base, trace_port, base)->inner, subscriber);
+  sj__store_submit(port->base.inner, call);
 }
 
 /* --- Ports --------------------------------------------------------------------- */
 
-static void on_inner_detached(void *argument) {
-  trace_port *port = argument;
+static void release_port(sj__wrapper_port *base) {
+  trace_port *port = SJ__CONTAINER_OF(base, trace_port, base);
   for (trace_frame *frame = port->unused, *next; frame != NULL; frame = next) {
     next = frame->next_free;
     sj__free(frame);
   }
-  void (*done)(void *) = port->done;
-  void *done_argument = port->argument;
   sj__free(port);
-  if (done != NULL) done(done_argument);
-}
-
-static void trace_detach(sj__port *base, void (*done)(void *argument), void *argument) {
-  trace_port *port = SJ__CONTAINER_OF(base, trace_port, base);
-  port->done = done;
-  port->argument = argument;
-  sj__port_detach(port->inner, on_inner_detached, port);
 }
 
 static const sj__port_ops port_ops = {
     .submit = trace_submit,
-    .cancel = trace_cancel,
-    .subscribe = trace_subscribe,
-    .unsubscribe = trace_unsubscribe,
-    .detach = trace_detach,
+    .cancel = sj__wrapper_cancel,
+    .subscribe = sj__wrapper_subscribe,
+    .unsubscribe = sj__wrapper_unsubscribe,
+    .detach = sj__wrapper_detach,
 };
 
 static sj_status trace_attach(sj__store *base, sj__loop *loop, sj__port **out) {
   trace_store *store = SJ__CONTAINER_OF(base, trace_store, base);
   trace_port *port = sj__calloc(1, sizeof(*port));
   if (port == NULL) return SJ_NO_MEMORY;
-  sj_status status = sj__store_attach(store->inner, loop, &port->inner);
+  sj_status status =
+      sj__wrapper_port_init(&port->base, &port_ops, base, store->inner, loop, release_port);
   if (status != SJ_OK) {
     sj__free(port);
     return status;
   }
-  port->base = (sj__port){&port_ops, base, loop};
   port->store = store;
-  *out = &port->base;
+  *out = &port->base.outer;
   return SJ_OK;
 }
 
