@@ -28,6 +28,7 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *buffer) {
   sj__stream *stream = stream_of(self);
   if (size > 0) {
     stream->events->on_read(stream, buffer->base, (size_t)size);
+    sj__wipe(buffer->base, (size_t)size); /* keys and credentials among it */
   } else if (size < 0) {
     uv_read_stop(handle);
     self->ended = true;

@@ -174,6 +174,33 @@ static void echoes_over_a_unix_socket(void **state) {
   assert_int_not_equal(access(unix_address() + 5, F_OK), 0);
 }
 
+#define SECRETS 1000
+
+/* The buffer that reading fills is one a loop: what a connection has sent must not stay in it. */
+static void on_read_beside_secrets(sj__stream *stream, char *data, size_t size) {
+  side *self = side_of(stream);
+  if (self->received.size >= SECRETS) assert_null(memchr(data + size, 's', SECRETS - size));
+  sj__buffer_append(&self->received, data, size);
+  if (self->received.size >= self->expected) sj__loop_stop(sj__stream_loop(stream));
+}
+
+static void what_was_read_does_not_stay_in_memory(void **state) {
+  static const sj__stream_events looking = {on_read_beside_secrets, on_end, on_drained, on_closed};
+  char secrets[SECRETS];
+  pair self;
+  memset(secrets, 's', sizeof secrets);
+  make_pair(&self, *state);
+  self.server.stream->events = &looking;
+  const sj_slice slices[] = {sj__slice(secrets, sizeof secrets), SJ__SLICE("later")};
+  for (size_t i = 0; i < SJ__COUNT_OF(slices); i++) {
+    self.server.expected += slices[i].size;
+    assert_ok(sj__stream_write(self.client.stream, &slices[i], 1, NULL));
+    kit_run(self.loop);
+  }
+  assert_int_equal(self.server.received.size, SECRETS + 5);
+  drop_pair(&self);
+}
+
 #define LARGE (8u << 20)
 
 static char *make_pattern(size_t size) {
@@ -571,6 +598,7 @@ int main(void) {
       KIT_BOTH(echoes_over_ipv4),
       KIT_BOTH(echoes_over_ipv6),
       KIT_BOTH(echoes_over_a_unix_socket),
+      KIT_UV(what_was_read_does_not_stay_in_memory),
       KIT_BOTH(queued_writes_arrive_whole_and_in_order),
       KIT_BOTH(shutdown_comes_after_what_is_queued_and_reading_goes_on),
       KIT_BOTH(the_end_is_told_once),
