@@ -6,8 +6,11 @@
 #include "daemon/config.h"
 
 /*
- * Before threads start. A line that standard error does not take is lost, never waited for twice.
+ * Before threads start. No caller ever waits for standard error: what it does not take at once is
+ * queued (1 MiB), and what the queue does not take is lost and counted in a line of its own.
  */
 void sj__log_to_stderr(sj__log_format format, sj__log_level minimum);
+/* Before the process ends: gives a reader that is late a second for what is queued. */
+void sj__log_finish(void);
 
 #endif

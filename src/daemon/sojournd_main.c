@@ -43,10 +43,12 @@ static int serve(const sj__config *config) {
     SJ__LOG(SJ__LOG_WARNING, "configuration", SJ__FIELD_CSTR("warning", config->warnings.items[i]));
   }
   sj_status status = sj__daemon_run(config, &error);
-  if (status == SJ_OK) return EXIT_SUCCESS;
-  SJ__LOG(SJ__LOG_ERROR, "cannot start", SJ__FIELD_CSTR("code", sj_status_code(status)),
-          SJ__FIELD_CSTR("reason", error.message));
-  return EXIT_FAILURE;
+  if (status != SJ_OK) {
+    SJ__LOG(SJ__LOG_ERROR, "cannot start", SJ__FIELD_CSTR("code", sj_status_code(status)),
+            SJ__FIELD_CSTR("reason", error.message));
+  }
+  sj__log_finish();
+  return status == SJ_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int show(const sj__config *config, sj__command command) {

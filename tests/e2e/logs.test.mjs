@@ -1,11 +1,12 @@
 // Logs: one JSON object a line, nothing forged from outside, nothing secret.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
-import { until } from '../kit/processes.mjs';
+import { temporaryFolder, until } from '../kit/processes.mjs';
 import { logOf, startSojournd } from '../kit/sojournd.mjs';
 
 // Sends bytes as they are, gives what comes back.
@@ -117,4 +118,56 @@ test('lines of many workers never mix', async (t) => {
   await Promise.all(Array.from({ length: 400 }, () => daemon.call('POST', '/v1/sessions', { body: { subject } })));
   await until('all lines', () => daemon.stderr().split('"created"').length === 401);
   assert.equal(checked(daemon).filter((line) => line.event === 'created' && line.subject === subject).length, 400);
+});
+
+// What waits in a pipe now.
+function drain(fd) {
+  const part = Buffer.alloc(65536);
+  let text = '';
+  for (;;) {
+    try {
+      const size = fs.readSync(fd, part, 0, part.length);
+      if (size === 0) return text;
+      text += part.toString('utf8', 0, size);
+    } catch (error) {
+      if (error.code === 'EAGAIN') return text;
+      throw error;
+    }
+  }
+}
+
+test('a reader of the log that hangs holds up no request; what it missed is counted', async (t) => {
+  const pipe = path.join(temporaryFolder('log'), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const daemon = await startSojournd({ t, under: ['sh', '-c', `exec "$@" 2<>${pipe}`, 'sh'] });
+  const fd = fs.openSync(pipe, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  t.after(() => fs.closeSync(fd));
+  const create = async (subject) => assert.equal((await daemon.call('POST', '/v1/sessions', { body: { subject } })).status, 201);
+  // 64 KiB in the pipe and 1 MiB in the daemon are full long before this ends.
+  const subject = '"'.repeat(255); // two bytes each in JSON
+  for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 50 }, () => create(subject)));
+  let text = '';
+  await until('the lines that were queued', () => (text += drain(fd)).length > 1 << 20);
+  await create('last');
+  await until('the last line', () => (text += drain(fd)).includes('"subject":"last"'));
+  const lines = logOf(text);
+  const gap = lines.filter((line) => line.message === 'standard error did not take the log');
+  assert.ok(gap.length > 0);
+  const told = lines.filter((line) => line.event === 'created').length;
+  assert.equal(gap.reduce((sum, line) => sum + line.lines, told), 2001);
+});
+
+test('what a slow reader has not read yet is there after the end', async (t) => {
+  const pipe = path.join(temporaryFolder('log'), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const daemon = await startSojournd({ t, under: ['sh', '-c', `exec "$@" 2<>${pipe}`, 'sh'] });
+  const fd = fs.openSync(pipe, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  t.after(() => fs.closeSync(fd));
+  const body = { subject: 's'.repeat(255) };
+  for (let i = 0; i < 300; i++) assert.equal((await daemon.call('POST', '/v1/sessions', { body })).status, 201);
+  const stopped = daemon.stop();
+  let text = '';
+  await until('the end', () => (text += drain(fd)).includes('"ended"}'));
+  assert.equal((await stopped).code, 0);
+  assert.equal(logOf(text).filter((line) => line.event === 'created').length, 300);
 });
