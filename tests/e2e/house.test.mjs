@@ -133,6 +133,8 @@ const compileCommands = '[{"directory": "$FOLDER/build", "file": "../src/base/a.
 const seeds = {
   layers: [{ 'src/base/a.c': '' }, { 'src/base/a.c': '#include <uv.h>\n' }, /src\/base\/a\.c:1: only loop\/ may include/],
   'sizes of a file': [{ 'src/base/a.c': lines(500) }, { 'src/base/a.c': lines(501) }, /src\/base\/a\.c: 501 lines/],
+  'sizes of a file of tests': [{ 'tests/e2e/a.test.mjs': lines(500) }, { 'tests/e2e/a.test.mjs': lines(501) },
+    /tests\/e2e\/a\.test\.mjs: 501 lines/],
   'sizes of a function': [{ 'src/base/a.c': body(100) + lines(20, 'int f(void) {\n}') },
     { 'src/base/a.c': body(101) + lines(20, 'int f(void) {\n}') }, /src\/base\/a\.c:1: a function of 101 lines/],
   'sizes in the median': [{ 'src/base/a.c': body(15) }, { 'src/base/a.c': body(16) }, /50% of the functions have up to 16 lines/],
