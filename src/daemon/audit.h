@@ -4,7 +4,10 @@
 
 #include "session/engine.h"
 
-/* At level info: what happened, the public sid, the subject; never an id or a credential. */
+/*
+ * At level info: what happened, the public sid, the subject; never an id or a credential. Refusals
+ * are bounded a second; `omitted` counts those between.
+ */
 void sj__audit_to_log(sj_sessions *sessions);
 
 #endif

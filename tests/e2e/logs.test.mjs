@@ -171,3 +171,21 @@ test('what a slow reader has not read yet is there after the end', async (t) => 
   assert.equal((await stopped).code, 0);
   assert.equal(logOf(text).filter((line) => line.event === 'created').length, 300);
 });
+
+test('a flood of bad credentials does not flood the log, and is counted', async (t) => {
+  const daemon = await startSojournd({ t });
+  const good = (await daemon.call('POST', '/v1/sessions', { body: { subject: 'ada' } })).json.credential;
+  const refuse = async () => assert.equal((await daemon.call('GET', '/check', { credential: `${good.slice(0, -4)}AAAA` })).status, 401);
+  const started = Date.now();
+  for (let i = 0; i < 40; i++) await Promise.all(Array.from({ length: 25 }, refuse));
+  const seconds = (Date.now() - started) / 1000;
+  await until('a line that counts those before it', async () => {
+    await refuse();
+    return logOf(daemon.stderr()).at(-1).omitted > 0;
+  }, { every: 1100 });
+  const lines = logOf(daemon.stderr()).filter((line) => line.event === 'refused');
+  assert.ok(lines.length <= 12 * (seconds + 4), `${lines.length} lines in ${seconds} s`);
+  const said = lines.reduce((sum, line) => sum + 1 + (line.omitted ?? 0), 0);
+  assert.ok(said > 1000 && said < 1020, `${said} are told of`);
+  assert.equal((await daemon.call('GET', '/check', { credential: good })).status, 200);
+});
