@@ -1,25 +1,11 @@
 /* The JSON reader and writer. */
-#include "../unit.h"
+#include "arenas.h"
 
 #include "codec/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
-
-static int setup(void **state) {
-  sj__arena *arena = malloc(sizeof *arena);
-  sj__arena_init(arena, NULL, 0, 0);
-  *state = arena;
-  return 0;
-}
-
-static int teardown(void **state) {
-  sj__arena_release(*state);
-  free(*state);
-  return 0;
-}
 
 static void compact_form(void **state) {
   static const struct {
@@ -319,16 +305,16 @@ static void out_of_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(compact_form, setup, teardown),
-      cmocka_unit_test_setup_teardown(malformed, setup, teardown),
-      cmocka_unit_test_setup_teardown(errors_quote_no_value, setup, teardown),
-      cmocka_unit_test_setup_teardown(duplicates, setup, teardown),
-      cmocka_unit_test_setup_teardown(long_duplicate_name_is_cut_between_characters, setup,
-                                      teardown),
-      cmocka_unit_test_setup_teardown(wide_objects, setup, teardown),
-      cmocka_unit_test_setup_teardown(depth_is_bounded, setup, teardown),
-      cmocka_unit_test_setup_teardown(values_by_type, setup, teardown),
-      cmocka_unit_test_setup_teardown(walking, setup, teardown),
+      cmocka_unit_test_setup_teardown(compact_form, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(malformed, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(errors_quote_no_value, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(duplicates, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(long_duplicate_name_is_cut_between_characters, set_up_arena,
+                                      tear_down_arena),
+      cmocka_unit_test_setup_teardown(wide_objects, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(depth_is_bounded, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(values_by_type, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(walking, set_up_arena, tear_down_arena),
       cmocka_unit_test(out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

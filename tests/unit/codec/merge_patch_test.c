@@ -1,23 +1,8 @@
 /* JSON Merge Patch: RFC 7396's own cases, what counts as a change, and the limits. */
-#include "../unit.h"
-
-#include <stdlib.h>
+#include "arenas.h"
 
 #include "base/alloc.h"
 #include "codec/json.h"
-
-static int setup(void **state) {
-  sj__arena *arena = malloc(sizeof *arena);
-  sj__arena_init(arena, NULL, 0, 0);
-  *state = arena;
-  return 0;
-}
-
-static int teardown(void **state) {
-  sj__arena_release(*state);
-  free(*state);
-  return 0;
-}
 
 static void assert_merged(sj__arena *arena, const char *target, const char *patch,
                           const char *result, bool changed) {
@@ -220,15 +205,15 @@ static void largest_of_many(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(appendix_a, setup, teardown),
-      cmocka_unit_test_setup_teardown(patches_that_are_no_object, setup, teardown),
-      cmocka_unit_test_setup_teardown(unchanged, setup, teardown),
-      cmocka_unit_test_setup_teardown(changed, setup, teardown),
-      cmocka_unit_test_setup_teardown(damaged_targets, setup, teardown),
-      cmocka_unit_test_setup_teardown(size_is_bounded, setup, teardown),
-      cmocka_unit_test_setup_teardown(wide, setup, teardown),
-      cmocka_unit_test_setup_teardown(largest_members, setup, teardown),
-      cmocka_unit_test_setup_teardown(largest_of_many, setup, teardown),
+      cmocka_unit_test_setup_teardown(appendix_a, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(patches_that_are_no_object, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(unchanged, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(changed, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(damaged_targets, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(size_is_bounded, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(wide, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(largest_members, set_up_arena, tear_down_arena),
+      cmocka_unit_test_setup_teardown(largest_of_many, set_up_arena, tear_down_arena),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

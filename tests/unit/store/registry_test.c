@@ -53,15 +53,13 @@ static void wrong_urls_are_refused_with_what_is_allowed(void **state) {
   static const struct {
     const char *url;
     sj_status status;
-    const char *message;
+    const char *message; /* how it begins: the stores of this build end it */
   } cases[] = {
       {"", SJ_INVALID, "store URL: does not start with a scheme such as memory:"},
       {"/srv/store", SJ_INVALID, "store URL: does not start with a scheme such as memory:"},
       {"1lmdb:", SJ_INVALID, "store URL: does not start with a scheme such as memory:"},
-      {"s3://bucket", SJ_UNSUPPORTED,
-       "store URL: this build has no store 's3'; it has memory: lmdb:"},
-      {"trace+s3://bucket", SJ_UNSUPPORTED,
-       "store URL: this build has no store 's3'; it has memory: lmdb:"},
+      {"none://host", SJ_UNSUPPORTED, "store URL: this build has no store 'none'; it has memory: "},
+      {"trace+none:", SJ_UNSUPPORTED, "store URL: this build has no store 'none'; it has memory: "},
       {"memory:?size=1MiB", SJ_INVALID,
        "store URL memory: there is no parameter 'size'; allowed: max_size"},
       {"trace+memory:?trace.x=1", SJ_INVALID,
@@ -75,7 +73,7 @@ static void wrong_urls_are_refused_with_what_is_allowed(void **state) {
     sj__store *store = NULL;
     sj_error error = {0};
     assert_int_equal(sj__store_open(cases[i].url, &options, &store, &error), cases[i].status);
-    assert_string_equal(error.message, cases[i].message);
+    assert_memory_equal(error.message, cases[i].message, strlen(cases[i].message));
     assert_null(store);
   }
 }

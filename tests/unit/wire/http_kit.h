@@ -281,6 +281,22 @@ static inline void kit_leave(kit_client *client) {
   sj__buffer_release(&client->received);
 }
 
+/* A site and one client of it. */
+typedef struct kit_setting {
+  kit_site site;
+  kit_client client;
+} kit_setting;
+
+static inline void kit_setting_open(kit_setting *self, unsigned way) {
+  kit_site_open(&self->site, way);
+  kit_connect(&self->site, &self->client);
+}
+
+static inline void kit_setting_close(kit_setting *self) {
+  kit_leave(&self->client);
+  kit_site_close(&self->site);
+}
+
 /* --- Responses --------------------------------------------------------------------- */
 
 typedef struct kit_response {

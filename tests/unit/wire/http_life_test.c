@@ -5,30 +5,15 @@
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-typedef struct setting {
-  kit_site site;
-  kit_client client;
-} setting;
-
-static void open_setting(setting *self, unsigned way) {
-  kit_site_open(&self->site, way);
-  kit_connect(&self->site, &self->client);
-}
-
-static void close_setting(setting *self) {
-  kit_leave(&self->client);
-  kit_site_close(&self->site);
-}
-
-static size_t connections(const setting *self) {
+static size_t connections(const kit_setting *self) {
   return sj__http_server_connections(self->site.server);
 }
 
 /* --- The client leaves --------------------------------------------------------------------- */
 
 static void a_client_that_resets_is_noticed(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/later") GET("/later"));
   sj__sim_reset(self.client.stream);
   kit_pass(&self.site, 10);
@@ -38,13 +23,13 @@ static void a_client_that_resets_is_noticed(void **state) {
   kit_answer_pending(&self.site, 0, "");
   kit_pass(&self.site, 10);
   assert_int_equal(connections(&self), 0);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void a_client_that_closes_is_noticed(void **state) {
   for (unsigned answered = 0; answered < 2; answered++) {
-    setting self;
-    open_setting(&self, KIT_WHOLE);
+    kit_setting self;
+    kit_setting_open(&self, KIT_WHOLE);
     self.site.answer_when_gone = answered == 1;
     kit_ask(&self.client, GET("/later") GET("/later"));
     kit_leave(&self.client);
@@ -56,15 +41,15 @@ static void a_client_that_closes_is_noticed(void **state) {
       kit_pass(&self.site, 10);
     }
     assert_int_equal(connections(&self), 0);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* It may still be reading: what is answered is sent, and then both sides end. */
 static void a_client_that_ends_its_side_gets_its_replies(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_say(&self.client, GET("/later") GET("/b") "GET /half");
     sj__stream_shutdown(self.client.stream);
     kit_pass(&self.site, 200);
@@ -76,7 +61,7 @@ static void a_client_that_ends_its_side_gets_its_replies(void **state) {
     assert_true(self.client.ended);
     assert_int_equal(self.client.why, SJ_CLOSED);
     assert_int_equal(connections(&self), 0);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
@@ -84,22 +69,22 @@ static void a_client_that_ends_its_side_while_idle_is_closed(void **state) {
   static const char *const beginnings[] = {
       "", "GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nh"};
   for (size_t i = 0; i < SJ__COUNT_OF(beginnings); i++) {
-    setting self;
-    open_setting(&self, KIT_WHOLE);
+    kit_setting self;
+    kit_setting_open(&self, KIT_WHOLE);
     kit_say(&self.client, beginnings[i]);
     sj__stream_shutdown(self.client.stream);
     kit_pass(&self.site, 10);
     assert_int_equal(self.client.received.size, 0);
     assert_true(self.client.ended);
     assert_int_equal(connections(&self), 0);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* --- Caps -------------------------------------------------------------------------------- */
 
 static void connections_above_the_cap_are_turned_away(void **state) {
-  setting self;
+  kit_setting self;
   kit_client second;
   kit_site_init(&self.site, KIT_WHOLE);
   self.site.limits.connections_max = 1;
@@ -119,14 +104,14 @@ static void connections_above_the_cap_are_turned_away(void **state) {
   kit_connect(&self.site, &self.client);
   kit_ask(&self.client, GET("/c"));
   kit_assert_bodies(&self.client, "GET a /c ");
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 /* --- Drain ------------------------------------------------------------------------------------ */
 
 static void drain_closes_idle_connections_at_once(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/b"));
   kit_drain(&self.site, 10000);
   assert_int_equal(self.site.drained, 0);
@@ -135,14 +120,14 @@ static void drain_closes_idle_connections_at_once(void **state) {
   kit_leave(&self.client);
   kit_pass(&self.site, 10);
   assert_int_equal(self.site.drained, 1);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void drain_lets_requests_finish(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     kit_response response;
-    open_setting(&self, way);
+    kit_setting_open(&self, way);
     kit_ask(&self.client, GET("/later") GET("/later"));
     kit_drain(&self.site, 10000);
     kit_pass(&self.site, 5000);
@@ -160,14 +145,14 @@ static void drain_lets_requests_finish(void **state) {
     kit_leave(&self.client);
     kit_pass(&self.site, 10);
     assert_int_equal(self.site.drained, 1);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* What came but waits because reading stands still is served too; the last reply says so. */
 static void drain_serves_what_waits(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way += 2) {
-    setting self;
+    kit_setting self;
     kit_response response = {.status = 0};
     kit_site_init(&self.site, way);
     self.site.limits.pipeline_max = 1;
@@ -187,15 +172,15 @@ static void drain_serves_what_waits(void **state) {
       assert_int_equal(kit_has(response.head, "\r\nConnection: close\r\n"), i == 2);
     }
     assert_true(self.client.ended);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* What has begun to come is let in: the client could not know. */
 static void drain_lets_a_request_come_whole(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_ask(&self.client, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Le");
     kit_drain(&self.site, 20000);
     kit_ask(&self.client, "ngth: 2\r\n\r\nh");
@@ -204,13 +189,13 @@ static void drain_lets_a_request_come_whole(void **state) {
     kit_assert_bodies(&self.client, "POST a /p hi");
     assert_true(kit_has(kit_only(&self.client).head, "\r\nConnection: close\r\n"));
     assert_true(self.client.ended);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void drain_gives_a_new_connection_a_second(void **state) {
   for (unsigned late = 0; late < 2; late++) {
-    setting self;
+    kit_setting self;
     kit_client busy, silent;
     kit_site_open(&self.site, KIT_WHOLE);
     kit_connect(&self.site, &busy);
@@ -228,13 +213,13 @@ static void drain_gives_a_new_connection_a_second(void **state) {
     assert_int_equal(silent.received.size, 0);
     kit_leave(&silent);
     kit_leave(&busy);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void drain_ends_when_its_grace_is_over(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/later"));
   kit_drain(&self.site, 3000);
   kit_pass(&self.site, 2900);
@@ -246,7 +231,7 @@ static void drain_ends_when_its_grace_is_over(void **state) {
   kit_answer_pending(&self.site, 0, "");
   kit_pass(&self.site, 1);
   assert_int_equal(self.site.drained, 1);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void drain_of_nothing_is_over_soon_but_not_at_once(void **state) {
@@ -271,7 +256,7 @@ static void assert_counted(const sj__metrics *metrics, const char *line) {
   sj__buffer_release(&text);
 }
 
-static void refuse_some(setting *self) {
+static void refuse_some(kit_setting *self) {
   static const char *const requests[] = {
       "x\r\n", "y\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n",
       "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"};
@@ -284,7 +269,7 @@ static void refuse_some(setting *self) {
 }
 
 static void what_happens_is_counted(void **state) {
-  setting self;
+  kit_setting self;
   kit_client second, third;
   sj__http_metrics counters;
   sj__metrics *metrics = sj__metrics_new();
@@ -312,7 +297,7 @@ static void what_happens_is_counted(void **state) {
   kit_answer_pending(&self.site, 0, "");
   kit_leave(&second);
   kit_leave(&third);
-  close_setting(&self);
+  kit_setting_close(&self);
   assert_counted(metrics, "\nsojourn_http_connections 0\n");
   sj__metrics_free(metrics);
 }

@@ -7,21 +7,6 @@
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-typedef struct setting {
-  kit_site site;
-  kit_client client;
-} setting;
-
-static void open_setting(setting *self, unsigned way) {
-  kit_site_open(&self->site, way);
-  kit_connect(&self->site, &self->client);
-}
-
-static void close_setting(setting *self) {
-  kit_leave(&self->client);
-  kit_site_close(&self->site);
-}
-
 /* --- Keep-alive --------------------------------------------------------------------- */
 
 typedef struct keeping {
@@ -45,9 +30,9 @@ static const keeping keepings[] = {
 };
 
 static void keep_one(const keeping *expected, unsigned way) {
-  setting self;
+  kit_setting self;
   char says[40] = "\r\nConnection: ";
-  open_setting(&self, way);
+  kit_setting_open(&self, way);
   kit_ask(&self.client, expected->request);
   kit_response response = kit_only(&self.client);
   assert_int_equal(response.status, 200);
@@ -58,7 +43,7 @@ static void keep_one(const keeping *expected, unsigned way) {
   kit_ask(&self.client, expected->request);
   assert_int_equal(self.site.handled, expected->stays ? 2 : 1);
   assert_int_equal(self.client.received.size > 0, expected->stays);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void connections_stay_open_as_both_versions_have_it(void **state) {
@@ -76,8 +61,8 @@ static void assert_received(kit_client *client, const char *text) {
 }
 
 static void a_reply_is_exactly_this(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/empty"));
   assert_received(&self.client,
                   "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -95,14 +80,14 @@ static void a_reply_is_exactly_this(void **state) {
                   "Connection: close\r\n\r\n"
                   "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
                   "\"code\":\"bad_request\",\"detail\":\"the request line is malformed\"}");
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 /* RFC 9110 9.3.2: what GET would say, without its body. */
 static void head_has_the_fields_alone(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_ask(&self.client, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" GET("/b"));
     sj_slice rest = sj__buffer_slice(&self.client.received);
     kit_response response;
@@ -117,18 +102,18 @@ static void head_has_the_fields_alone(void **state) {
     assert_true(kit_take(&rest, true, &response));
     assert_int_equal(response.status, 400);
     assert_int_equal(rest.size, 0);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void no_content_has_no_length(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/last"));
   assert_received(&self.client,
                   "HTTP/1.1 204 No Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                   "Connection: close\r\n\r\n");
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 /* --- A programmer's errors abort --------------------------------------------------------- */
@@ -161,8 +146,8 @@ static void answer_twice(sj__http_request *request) {
 }
 
 static void assert_aborts(void (*misuse)(sj__http_request *request)) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/later") GET("/later"));
   pid_t child = fork();
   assert_true(child >= 0);
@@ -175,7 +160,7 @@ static void assert_aborts(void (*misuse)(sj__http_request *request)) {
   int status;
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void replies_that_could_forge_another_abort(void **state) {
@@ -204,14 +189,14 @@ static void make_head(sj__buffer *out, size_t size, bool in_target) {
 }
 
 static void assert_status(sj_slice request, unsigned way, int status) {
-  setting self;
-  open_setting(&self, way);
+  kit_setting self;
+  kit_setting_open(&self, way);
   kit_send(&self.client, request);
   kit_pass(&self.site, 1000);
   assert_int_equal(kit_only(&self.client).status, status);
   assert_int_equal(self.client.ended, status != 200);
   assert_int_equal(self.site.handled, status == 200);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void a_head_has_at_most_head_max_bytes(void **state) {
@@ -308,21 +293,21 @@ static void extensions_and_trailers_are_bounded(void **state) {
 
 static void a_body_is_asked_for_once(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_ask(&self.client, EXPECTS("2"));
     assert_received(&self.client, CONTINUE);
     kit_ask(&self.client, "h");
     assert_int_equal(self.client.received.size, 0);
     kit_ask(&self.client, "i");
     kit_assert_bodies(&self.client, "POST a /p hi");
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void a_body_that_is_here_is_not_asked_for(void **state) {
-  setting self;
-  open_setting(&self, KIT_WHOLE);
+  kit_setting self;
+  kit_setting_open(&self, KIT_WHOLE);
   kit_ask(&self.client, EXPECTS("2") "hi");
   kit_ask(&self.client, EXPECTS("2") "h");
   kit_ask(&self.client, "o");
@@ -333,14 +318,14 @@ static void a_body_that_is_here_is_not_asked_for(void **state) {
   kit_ask(&self.client, "hi");
   kit_assert_bodies(&self.client, "POST a /p hi,POST a /p ho,POST a /p ,POST  /p hi");
   assert_false(kit_has(sj__buffer_slice(&self.client.received), "100 Continue"));
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 /* RFC 9110 15.2: an interim response comes before the final one of its own request. */
 static void a_body_is_asked_for_in_its_turn(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_ask(&self.client, GET("/later") EXPECTS("2"));
     assert_int_equal(self.client.received.size, 0);
     kit_answer_pending(&self.site, 0, "0");
@@ -351,18 +336,18 @@ static void a_body_is_asked_for_in_its_turn(void **state) {
         "0" CONTINUE);
     kit_ask(&self.client, "hi");
     kit_assert_bodies(&self.client, "0,POST a /p hi");
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void a_body_that_is_too_large_is_refused_unread(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
-    open_setting(&self, way);
+    kit_setting self;
+    kit_setting_open(&self, way);
     kit_ask(&self.client, EXPECTS("65537"));
     assert_int_equal(kit_only(&self.client).status, 413);
     assert_true(self.client.ended);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 

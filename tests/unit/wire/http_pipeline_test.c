@@ -3,46 +3,36 @@
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-typedef struct setting {
-  kit_site site;
-  kit_client client;
-} setting;
-
-static void begin(setting *self) {
+static void begin(kit_setting *self) {
   assert_ok(kit_site_try_open(&self->site));
   kit_connect(&self->site, &self->client);
   self->site.writes = 0;
 }
 
-static void open_setting(setting *self, unsigned way) {
+static void open_setting(kit_setting *self, unsigned way) {
   kit_site_init(&self->site, way);
   begin(self);
 }
 
-static void close_setting(setting *self) {
-  kit_leave(&self->client);
-  kit_site_close(&self->site);
-}
-
-static void say_times(setting *self, const char *text, unsigned times) {
+static void say_times(kit_setting *self, const char *text, unsigned times) {
   for (unsigned i = 0; i < times; i++) kit_say(&self->client, text);
 }
 
 /* --- Coalescing ------------------------------------------------------------------ */
 
 static void replies_of_one_turn_leave_in_one_write(void **state) {
-  setting self;
+  kit_setting self;
   open_setting(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/a") GET("/b") GET("/c") GET("/d"));
   assert_int_equal(self.site.writes, 1);
   kit_assert_bodies(&self.client, "GET a /a ,GET a /b ,GET a /c ,GET a /d ");
   kit_ask(&self.client, GET("/e"));
   assert_int_equal(self.site.writes, 2);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 static void late_replies_of_one_turn_leave_in_one_write(void **state) {
-  setting self;
+  kit_setting self;
   open_setting(&self, KIT_WHOLE);
   kit_ask(&self.client, GET("/later") GET("/later") GET("/b") GET("/later"));
   assert_int_equal(self.site.handled, 4);
@@ -53,14 +43,14 @@ static void late_replies_of_one_turn_leave_in_one_write(void **state) {
   kit_pass(&self.site, 10);
   assert_int_equal(self.site.writes, 1);
   kit_assert_bodies(&self.client, "0,1,GET a /b ,2");
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 /* --- Order -------------------------------------------------------------------------- */
 
 static void an_early_reply_waits_for_its_turn(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     open_setting(&self, way);
     kit_ask(&self.client, GET("/later") GET("/b") GET("/later") GET("/c"));
     kit_answer_pending(&self.site, 1, "1");
@@ -69,7 +59,7 @@ static void an_early_reply_waits_for_its_turn(void **state) {
     kit_answer_pending(&self.site, 0, "0");
     kit_pass(&self.site, 200);
     kit_assert_bodies(&self.client, "0,GET a /b ,1,GET a /c ");
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
@@ -77,7 +67,7 @@ static void an_early_reply_waits_for_its_turn(void **state) {
 
 static void replies_in_any_order_leave_in_order(void **state) {
   for (unsigned seed = 0; seed < 20; seed++) {
-    setting self;
+    kit_setting self;
     char expected[SHUFFLED * 3 + 8] = "";
     open_setting(&self, KIT_SEEDED + seed);
     say_times(&self, GET("/later"), SHUFFLED);
@@ -97,14 +87,14 @@ static void replies_in_any_order_leave_in_order(void **state) {
     }
     kit_pass(&self.site, 200);
     kit_assert_bodies(&self.client, expected);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* RFC 9112 9.6: what came after a reply that closes is not answered, and told so. */
 static void what_follows_the_last_reply_is_dropped(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     open_setting(&self, way);
     kit_ask(&self.client, GET("/later") GET("/later") GET("/b"));
     sj__http_request *first = self.site.pending[0];
@@ -118,19 +108,19 @@ static void what_follows_the_last_reply_is_dropped(void **state) {
     kit_answer_pending(&self.site, 1, "into nothing");
     kit_pass(&self.site, 10);
     assert_int_equal(kit_only(&self.client).status, 204);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 static void nothing_is_served_after_a_last_reply(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     open_setting(&self, way);
     kit_ask(&self.client, GET("/last") GET("/b") GET("/later"));
     assert_int_equal(kit_only(&self.client).status, 204);
     assert_int_equal(self.site.handled, 1);
     assert_true(self.client.ended);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
@@ -138,7 +128,7 @@ static void nothing_is_served_after_a_last_reply(void **state) {
 
 static void reading_stops_with_too_many_under_way(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     kit_site_init(&self.site, way);
     self.site.limits.pipeline_max = 4;
     begin(&self);
@@ -152,14 +142,14 @@ static void reading_stops_with_too_many_under_way(void **state) {
       assert_true(self.site.handled - (i + 1) <= 4);
     }
     kit_assert_bodies(&self.client, "x,x,x,x,x,x,x,x,x,x");
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* What waited is answered within the call that resumes reading: it must leave too. */
 static void what_waited_while_reading_stood_still_is_answered(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     kit_site_init(&self.site, way);
     self.site.limits.pipeline_max = 2;
     begin(&self);
@@ -169,7 +159,7 @@ static void what_waited_while_reading_stood_still_is_answered(void **state) {
     kit_answer_pending(&self.site, 1, "1");
     kit_pass(&self.site, 200);
     kit_assert_bodies(&self.client, "0,1,GET a /b ,GET a /c ,GET a /d ");
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
@@ -180,7 +170,7 @@ static void a_pause_may_end_with_the_last_reply(void **state) {
   static const int statuses[] = {204, 400, 200};
   for (size_t i = 0; i < SJ__COUNT_OF(endings); i++) {
     for (unsigned way = 0; way < KIT_CUTS; way++) {
-      setting self;
+      kit_setting self;
       kit_response response;
       kit_site_init(&self.site, way);
       self.site.limits.pipeline_max = 1;
@@ -196,7 +186,7 @@ static void a_pause_may_end_with_the_last_reply(void **state) {
       assert_int_equal(response.status, statuses[i]);
       assert_int_equal(rest.size, 0);
       assert_true(self.client.ended);
-      close_setting(&self);
+      kit_setting_close(&self);
     }
   }
 }
@@ -212,7 +202,7 @@ static void count_bodies(const kit_client *client, size_t size, unsigned *count)
 /* The client sends and sends, and reads nothing: neither side's memory fills up. */
 static void reading_stops_when_replies_are_not_read(void **state) {
   for (unsigned way = 0; way < KIT_CUTS; way++) {
-    setting self;
+    kit_setting self;
     unsigned received;
     kit_site_init(&self.site, way);
     self.site.limits.queued_max = 20000;
@@ -232,13 +222,13 @@ static void reading_stops_when_replies_are_not_read(void **state) {
     assert_int_equal(self.site.handled, 1000);
     count_bodies(&self.client, 3000, &received);
     assert_int_equal(received, 1000);
-    close_setting(&self);
+    kit_setting_close(&self);
   }
 }
 
 /* Replies that wait for their turn are bytes in memory too. */
 static void reading_stops_when_early_replies_pile_up(void **state) {
-  setting self;
+  kit_setting self;
   unsigned received;
   kit_site_init(&self.site, KIT_WHOLE);
   self.site.limits.pipeline_max = 1000;
@@ -259,7 +249,7 @@ static void reading_stops_when_early_replies_pile_up(void **state) {
   assert_int_equal(self.site.handled, 101);
   count_bodies(&self.client, 3000, &received);
   assert_int_equal(received, 101);
-  close_setting(&self);
+  kit_setting_close(&self);
 }
 
 int main(void) {
