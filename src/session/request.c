@@ -254,6 +254,7 @@ void sj__request_after(sj__request *request, uint64_t delay_ms, sj__step *next) 
 
 void sj__request_store_failed(sj__request *request) {
   sj_status status = request->store_call.status;
+  if (status == SJ_FULL) atomic_store(&request->worker->sessions->lacks_room, true);
   /* Even the reserve for ends and marks is used up: an outage, and no word about new records. */
   if (status == SJ_FULL && request->store_call.op != SJ__PUT) status = SJ_UNAVAILABLE;
   bool wrote = request->store_call.op == SJ__PUT || request->store_call.op == SJ__END ||

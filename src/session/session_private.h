@@ -66,6 +66,7 @@ struct sj_sessions {
   _Atomic bool ready;
   _Atomic unsigned workers; /* attached now */
   _Atomic bool has_duty;    /* a worker does the chores */
+  _Atomic bool lacks_room;  /* the store was full for somebody since the last step of sweeping */
 };
 
 typedef struct sj__request sj__request;
@@ -86,6 +87,7 @@ struct sj_worker {
   bool adopted; /* the loop was made by sj_attach, and goes with the worker */
   bool on_duty; /* this one does the chores of the process */
   bool is_sweeping;
+  uint64_t sweep_began_ns; /* the step under way, or the last */
   bool is_tailing;
   sj__timer chores_timer;
   sj__cursor marks_read;        /* up to here */

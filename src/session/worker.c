@@ -6,8 +6,10 @@
 #define MARKS_PAGE       500
 #define REPLAY_RETRY_MS  ((uint64_t)250)
 #define CHORES_EVERY_MS  ((uint64_t)1000)
-#define SWEEP_AGAIN_MS   ((uint64_t)5)
 #define SWEEP_BUDGET     128
+#define SWEEP_REST       4 /* times what the step took: a fifth of a core at the most */
+#define SWEEP_REST_MIN   ((uint64_t)5)
+#define SWEEP_REST_MAX   ((uint64_t)100)
 #define LEAP_MS          ((int64_t)60 * 1000)
 #define LEAP_BELIEVED_MS ((uint64_t)60 * 60 * 1000)
 
@@ -109,12 +111,26 @@ static int64_t sweep_moment_ms(sj_worker *worker) {
 
 static void begin_sweep(sj__request *request);
 
+/*
+ * Deleting dirties about two pages a session, and the thread that writes them
+ * may share the loop's core: without a rest in proportion, a million sessions
+ * that expired together would leave it too little. Where somebody was refused for
+ * want of room since the last step, room comes first.
+ */
+static uint64_t sweep_rest_ms(sj_worker *worker) {
+  if (atomic_exchange(&worker->sessions->lacks_room, false)) return SWEEP_REST_MIN;
+  uint64_t took_ms = (sj__monotonic_ns() - worker->sweep_began_ns) / 1000000u;
+  uint64_t rest_ms = SWEEP_REST * took_ms;
+  if (rest_ms < SWEEP_REST_MIN) return SWEEP_REST_MIN;
+  return rest_ms < SWEEP_REST_MAX ? rest_ms : SWEEP_REST_MAX;
+}
+
 static void on_swept(sj__request *request) {
   sj_worker *worker = request->worker;
   sj__metric_add(worker->sessions->metrics.swept, request->store_call.count);
   if (request->store_call.status == SJ_OK && request->store_call.more && !worker->closing) {
     give_time(request);
-    sj__request_after(request, SWEEP_AGAIN_MS, begin_sweep);
+    sj__request_after(request, sweep_rest_ms(worker), begin_sweep);
     return;
   }
   worker->is_sweeping = false;
@@ -124,6 +140,7 @@ static void on_swept(sj__request *request) {
 static void begin_sweep(sj__request *request) {
   give_time(request);
   request->now_ms = sweep_moment_ms(request->worker);
+  request->worker->sweep_began_ns = sj__monotonic_ns();
   request->store_call.in.sweep.budget = SWEEP_BUDGET;
   sj__request_submit(request, SJ__SWEEP, on_swept);
 }

@@ -6,10 +6,13 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "codec/bytes.h"
 #include "store/adapter/lmdb_private.h"
 
-#define LOOKED_AT_MAX 4 /* times the budget: entries that lead to nothing or are filed again */
+#define LOOKED_AT_MAX 4  /* times the budget: entries that lead to nothing or are filed again */
+#define LOOKED_AT_MIN 16 /* however slow it is, a step gets on */
+#define STEP_NS       2000000u /* pages that aren't in memory yet take long, and writers wait */
 
 static int delete_mark(sj__lmdb_store *store, MDB_txn *txn, const uint8_t *sequence) {
   MDB_val key = sj__lmdb_val(sequence, SJ__LMDB_SEQUENCE);
@@ -83,15 +86,21 @@ static int next_due(sj__lmdb_store *store, MDB_txn *txn, int64_t now_ms, uint8_t
   return code;
 }
 
+static bool is_enough(const sj__store_call *call, uint64_t looked_at, uint64_t began_ns) {
+  uint64_t budget = call->in.sweep.budget;
+  if (call->count >= budget || looked_at >= LOOKED_AT_MAX * budget) return true;
+  return looked_at >= LOOKED_AT_MIN && sj__monotonic_ns() - began_ns >= STEP_NS;
+}
+
 int sj__lmdb_sweep(sj__lmdb_store *store, MDB_txn *txn, sj__lmdb_write *write) {
   sj__store_call *call = &write->in;
   uint8_t entry[SJ__LMDB_GARBAGE_KEY];
+  uint64_t began_ns = sj__monotonic_ns();
   uint64_t looked_at = 0;
   size_t size;
   int code;
   while ((code = next_due(store, txn, call->now_ms, entry, &size)) == 0) {
-    if (call->count >= call->in.sweep.budget ||
-        looked_at++ >= (uint64_t)LOOKED_AT_MAX * call->in.sweep.budget) {
+    if (is_enough(call, looked_at++, began_ns)) {
       call->more = true;
       return 0;
     }
