@@ -67,6 +67,14 @@ static void clear_results(sj_call *call) {
   call->newer = false;
 }
 
+void sj__request_renew(sj__request *request) {
+  const sj_call *call = request->call;
+  uint32_t timeout_ms = call != NULL && call->timeout_ms > 0
+                            ? call->timeout_ms
+                            : request->worker->sessions->options.timeout_ms;
+  request->deadline_ms = sj__loop_now_ms(request->worker->loop) + timeout_ms;
+}
+
 sj__request *sj__request_new(sj_worker *worker, sj_call *call, sj__kind kind, sj__step *begin) {
   SJ__REQUIRE(!worker->closing || kind == SJ__KIND_BACKGROUND);
   sj__request *request = take(worker);
@@ -77,10 +85,7 @@ sj__request *sj__request_new(sj_worker *worker, sj_call *call, sj__kind kind, sj
   request->begin = begin;
   request->now_ms = sj__wall_ms();
   request->started_ns = sj__monotonic_ns();
-  const sj_options *options = &worker->sessions->options;
-  uint32_t timeout_ms =
-      call != NULL && call->timeout_ms > 0 ? call->timeout_ms : options->timeout_ms;
-  request->deadline_ms = sj__loop_now_ms(worker->loop) + timeout_ms;
+  sj__request_renew(request);
   request->want_attributes = true;
   sj__list_init(&request->link);
   if (call != NULL) {

@@ -180,8 +180,8 @@ struct sj__request {
   uint8_t mark_bytes[SJ__MARK_SIZE];
   struct sj__found *found; /* sessions that a listing found */
   size_t found_count;
-  size_t found_at;
-  size_t end_count; /* how many of them are to be ended */
+  struct sj__ending *endings; /* one a session, all under way at once */
+  size_t endings_left;
   uint64_t ended;
   sj__step *collected;
   sj__step *all_ended;
@@ -217,6 +217,8 @@ void sj__request_submit(sj__request *request, sj__op op, sj__step *next);
 void sj__request_after(sj__request *request, uint64_t delay_ms, sj__step *next);
 /* The status of a store call that wasn't the wanted one, as the caller is told it. */
 void sj__request_store_failed(sj__request *request);
+/* The deadline, counted from now. */
+void sj__request_renew(sj__request *request);
 uint64_t sj__request_left_ms(const sj__request *request); /* until the deadline; 0: past it */
 /* Frees one that lies idle. */
 void sj__request_free(sj__request *request);

@@ -81,46 +81,77 @@ void sj__mark_all(sj__request *request, sj__mark_scope scope, sj__step *next) {
 
 /* --- Ending what a listing found ------------------------------------------------------ */
 
-static void end_next(sj__request *request);
+/* All at once, so that a store which commits in groups takes a page in one. */
+typedef struct sj__ending {
+  sj__store_call call;
+  sj__request *request;
+} sj__ending;
 
-static void on_one_ended(sj__request *request) {
+static void on_page_over(sj__request *request) {
   if (request->store_call.status != SJ_OK) {
     sj__request_store_failed(request);
-    return;
+  } else if (request->cancelled) {
+    sj__request_finish(request, SJ_CANCELLED);
+  } else {
+    request->all_ended(request);
   }
-  if (request->store_call.count > 0) {
+}
+
+/* The first failure speaks for the page; that any outcome is unknown must not be lost. */
+static void note_failure(sj__store_call *told, const sj__store_call *call) {
+  if (told->status == SJ_OK) told->status = call->status;
+  if (call->applied == SJ__APPLIED_UNKNOWN) told->applied = SJ__APPLIED_UNKNOWN;
+}
+
+static void on_one_ended(sj__store_call *call) {
+  sj__request *request = SJ__CONTAINER_OF(call, sj__ending, call)->request;
+  if (call->status != SJ_OK) {
+    note_failure(&request->store_call, call);
+  } else if (call->count > 0) {
     request->ended++;
-    memcpy(request->key, request->found[request->found_at].key, SJ__KEY_SIZE);
+    memcpy(request->key, call->in.end.key, SJ__KEY_SIZE);
     sj__audit(request, "ended", sj__reason_name(request->reason));
   }
-  request->found_at++;
-  end_next(request);
+  if (--request->endings_left == 0) on_page_over(request);
 }
 
 static bool is_spared(const sj__request *request, const sj__found *found) {
   return request->has_except && memcmp(found->family, request->except_family, SJ__KEY_SIZE) == 0;
 }
 
-static void end_next(sj__request *request) {
-  while (request->found_at < request->end_count &&
-         is_spared(request, &request->found[request->found_at])) {
-    request->found_at++;
-  }
-  if (request->found_at == request->end_count) {
-    request->all_ended(request);
-    return;
-  }
-  const sj__found *found = &request->found[request->found_at];
+static void prepare_ending(sj__request *request, sj__ending *ending, const sj__found *found) {
   sj__end_input(request, found->key, request->reason, found->until_ms);
-  sj__request_submit(request, SJ__END, on_one_ended);
+  *ending = (sj__ending){.call = request->store_call, .request = request};
+  ending->call.op = SJ__END;
+  ending->call.done = on_one_ended;
+  ending->call.deadline_ms = request->deadline_ms;
+  ending->call.now_ms = request->now_ms;
 }
 
 static void end_found(sj__request *request, size_t count, sj__reason reason, sj__step *next) {
-  request->found_at = 0;
-  request->end_count = count;
+  size_t left = 0;
   request->reason = reason;
   request->all_ended = next;
-  end_next(request);
+  if (request->endings == NULL) {
+    request->endings = sj__arena_alloc(&request->arena, PAGE * sizeof(*request->endings));
+  }
+  if (request->endings == NULL) {
+    sj__request_finish(request, SJ_NO_MEMORY);
+    return;
+  }
+  request->store_call.op = SJ__END;
+  request->store_call.status = SJ_OK;
+  request->store_call.applied = SJ__APPLIED_NO;
+  SJ__REQUIRE(count <= PAGE);
+  for (size_t i = 0; i < count; i++) {
+    if (is_spared(request, &request->found[i])) continue;
+    prepare_ending(request, &request->endings[left++], &request->found[i]);
+  }
+  request->endings_left = left;
+  if (left == 0) on_page_over(request);
+  for (size_t i = 0; i < left; i++) {
+    sj__store_submit(request->worker->port, &request->endings[i].call);
+  }
 }
 
 /* --- sj_end_subject ---------------------------------------------------------------------- */
@@ -132,6 +163,8 @@ static void on_page_ended(sj__request *request) {
     request->call->count = request->ended;
     sj__request_finish(request, SJ_OK);
   } else {
+    /* Some user has very many: that a page was ended is a sign of life of the store. */
+    sj__request_renew(request);
     collect_page(request);
   }
 }

@@ -90,6 +90,30 @@ static void test_by_sid(void **state) {
   assert_int_equal(site_audited(&f->site, "ended", "admin"), 1);
 }
 
+/* Far more than one after the other could be ended in the time of one request. */
+static void test_a_user_with_very_many(void **state) {
+  fixture *f = *state;
+  const char *last = NULL;
+  for (unsigned i = 0; i < 250; i++) last = create(&f->site, "crowd", NULL)->credential;
+  last = keep(last);
+  const sj__fault_step slow = {
+      .fault = SJ__FAULT_DELAY, .ops = ENDS, .times = 1000, .delay_ms = 1500};
+  assert_ok(sj__fault_add_step(f->site.store, &slow));
+  const answer *told = end_subject(&f->site, "crowd", NULL);
+  assert_status(told, SJ_OK);
+  assert_int_equal(told->count, 250);
+  assert_status(load(&f->site, last), SJ_ENDED);
+  /* A store that stops answering in the middle is still told of. */
+  site_no_faults(&f->site);
+  for (unsigned i = 0; i < 250; i++) last = create(&f->site, "crowd", NULL)->credential;
+  site_fault(&f->site, SJ__FAULT_HANG, ENDS, 150, 1);
+  told = end_subject(&f->site, "crowd", NULL);
+  assert_status(told, SJ_UNAVAILABLE);
+  assert_string_equal(told->applied, "unknown");
+  site_no_faults(&f->site);
+  assert_int_equal(end_subject(&f->site, "crowd", NULL)->count, 51);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(test_an_end_is_final_and_idempotent),
@@ -97,6 +121,7 @@ int main(void) {
       CASE(test_a_lost_answer_is_unknown),
       CASE(test_any_valid_credential_can_be_ended),
       CASE(test_by_sid),
+      CASE(test_a_user_with_very_many),
   };
   return cmocka_run_group_tests_name("ending", tests, NULL, NULL);
 }
