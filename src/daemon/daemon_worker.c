@@ -43,13 +43,8 @@ sj__loop *sj__worker_loop(sj__daemon_worker *worker) {
 
 /* --- Requests ------------------------------------------------------------------- */
 
-/* What nothing counts as it happens is looked up when somebody asks. */
-static void handle(void *context, sj__http_request *request) {
-  sj__daemon_worker *worker = context;
-  if (sj__slice_equal(request->path, SJ__SLICE("/metrics"))) {
-    sj__process_metrics_update(&worker->service->process);
-  }
-  sj__front_handle(worker->front, request);
+static void on_scrape(void *context) {
+  sj__process_metrics_update(context);
 }
 
 /* --- Connections --------------------------------------------------------------- */
@@ -117,7 +112,7 @@ sj_status sj__worker_new(sj__service *service, size_t index, sj__daemon_worker *
 }
 
 static sj_status start_front(sj__daemon_worker *worker) {
-  const sj__service *service = worker->service;
+  sj__service *service = worker->service;
   const sj__front_options options = {
       .worker = worker->engine,
       .api_keys = service->api_keys->items,
@@ -126,14 +121,17 @@ static sj_status start_front(sj__daemon_worker *worker) {
       .check_attribute_count = service->config->check_attributes.count,
       .registry = service->metrics,
       .metrics = service->front_metrics,
+      .on_scrape = on_scrape,
+      .scrape_context = &service->process,
   };
   return sj__front_new(&options, &worker->front);
 }
 
 static sj_status start_http(sj__daemon_worker *worker) {
   const sj__config *config = worker->service->config;
-  sj__http_server_options options = {
-      .handler = handle, .context = worker, .metrics = &worker->service->http_metrics};
+  sj__http_server_options options = {.handler = sj__front_handle,
+                                     .context = worker->front,
+                                     .metrics = &worker->service->http_metrics};
   sj__http_limits_init(&options.limits);
   options.limits.head_max = (size_t)config->http_head_max;
   options.limits.body_max = (size_t)config->http_body_max;

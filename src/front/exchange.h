@@ -17,6 +17,8 @@ struct sj__front {
   size_t check_attribute_count;
   sj__metrics *registry;
   sj__front_metrics *metrics;
+  void (*on_scrape)(void *context);
+  void *scrape_context;
   sj__buffer scratch;       /* for the reply that is being written; wiped after each */
   char *authenticate;       /* WWW-Authenticate without a credential, and … */
   char *authenticate_again; /* … with one that is not accepted */

@@ -36,6 +36,8 @@ static bool fill(sj__front *front, const sj__front_options *options) {
   front->cookie_name = sj__engine_cookie_name(sessions);
   front->registry = options->registry;
   front->metrics = options->metrics;
+  front->on_scrape = options->on_scrape;
+  front->scrape_context = options->scrape_context;
   sj__buffer_init(&front->scratch, 0);
   front->authenticate = format_authenticate(realm, "");
   front->authenticate_again = format_authenticate(realm, ", error=\"invalid_token\"");

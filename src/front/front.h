@@ -53,6 +53,9 @@ typedef struct sj__front_options {
   size_t check_attribute_count;
   sj__metrics *registry;      /* rendered by /metrics; NULL: that route answers 404 */
   sj__front_metrics *metrics; /* NULL: nothing is counted */
+  /* Before /metrics is rendered, on the front's thread: sets what nothing counts as it happens. */
+  void (*on_scrape)(void *context); /* may be NULL */
+  void *scrape_context;
 } sj__front_options;
 
 typedef struct sj__front sj__front;

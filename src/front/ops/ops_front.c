@@ -28,6 +28,7 @@ void sj__ops_metrics(sj__exchange *exchange) {
     sj__exchange_fail(exchange, SJ_NOT_FOUND, (sj_slice){NULL, 0});
     return;
   }
+  if (front->on_scrape != NULL) front->on_scrape(front->scrape_context);
   sj__store_health health = {0};
   sj_sessions *sessions = sj__worker_sessions(front->worker);
   sj__engine_health(sessions, &health);
