@@ -17,6 +17,7 @@ const char *sj_version(void) {
 
 static void free_sessions(sj_sessions *sessions) {
   sj__mark_set_free(sessions->marks);
+  sj__mutex_release(&sessions->rotations_lock);
   sj__keyring_unref(sessions->keyring);
   sj__arena_release(&sessions->texts);
   sj__free(sessions);
@@ -36,6 +37,12 @@ sj_status sj__engine_open(const sj_options *options, sj__store *store, sj__keyri
   if (status != SJ_OK) return status;
   sj_sessions *sessions = sj__calloc(1, sizeof(*sessions));
   if (sessions == NULL) return sj__fail(error, SJ_NO_MEMORY, "out of memory");
+  status = sj__mutex_init(&sessions->rotations_lock);
+  if (status != SJ_OK) {
+    sj__free(sessions);
+    return sj__fail(error, status, "%s", sj_status_text(status));
+  }
+  sj__list_init(&sessions->rotations);
   sj__arena_init(&sessions->texts, NULL, 0, 0);
   sessions->keyring = sj__keyring_ref(keyring);
   sessions->marks = sj__mark_set_new();

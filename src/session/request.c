@@ -44,6 +44,7 @@ void sj__request_free(sj__request *request) {
 static void give_back(sj__request *request) {
   sj_worker *worker = request->worker;
   sj__list_remove(&request->link);
+  sj__rotation_leave(request);
   sj__wipe(request->id, sizeof(request->id));
   sj__wipe(request->successor_id, sizeof(request->successor_id));
   sj__wipe(&request->handle, sizeof(request->handle));

@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "session/session_private.h"
 
+#define TURN_MS 2 /* how soon a rotation looks again whether another has ended */
+
 static void build_successor(sj__request *request);
 
 static bool slices_differ(sj_slice a, sj_slice b) {
@@ -172,7 +174,6 @@ static void build_successor(sj__request *request) {
 }
 
 static void on_old_loaded(sj__request *request) {
-  memcpy(request->old_key, request->key, SJ__KEY_SIZE);
   sj_status status = sj__new_identity(request);
   memcpy(request->successor_id, request->id, SJ__ID_SIZE);
   memcpy(request->successor_key, request->key, SJ__KEY_SIZE);
@@ -182,6 +183,44 @@ static void on_old_loaded(sj__request *request) {
     sj__request_finish(request, status);
   } else {
     build_successor(request);
+  }
+}
+
+/* --- One at a time ------------------------------------------------------------------ */
+
+static bool take_turn(sj__request *request) {
+  sj_sessions *sessions = request->worker->sessions;
+  bool is_taken = false;
+  sj__mutex_lock(&sessions->rotations_lock);
+  SJ__LIST_FOR(node, &sessions->rotations) {
+    const sj__request *other = SJ__CONTAINER_OF(node, sj__request, rotation);
+    is_taken = is_taken || memcmp(other->old_key, request->old_key, SJ__KEY_SIZE) == 0;
+  }
+  request->has_turn = !is_taken;
+  if (request->has_turn) sj__list_append(&sessions->rotations, &request->rotation);
+  sj__mutex_unlock(&sessions->rotations_lock);
+  return request->has_turn;
+}
+
+void sj__rotation_leave(sj__request *request) {
+  sj_sessions *sessions = request->worker->sessions;
+  if (!request->has_turn) return;
+  sj__mutex_lock(&sessions->rotations_lock);
+  sj__list_remove(&request->rotation);
+  sj__mutex_unlock(&sessions->rotations_lock);
+  request->has_turn = false;
+}
+
+/*
+ * Of rotations at once only one can win, and until they are ended the others'
+ * successors count as sessions of the subject: under max_sessions they would
+ * drive out those that somebody uses, the winner's among them.
+ */
+static void read_in_turn(sj__request *request) {
+  if (take_turn(request)) {
+    sj__read(request, request->call->strong ? SJ__AUTHORITY : SJ__CHEAP, on_old_loaded);
+  } else {
+    sj__request_after(request, TURN_MS, read_in_turn);
   }
 }
 
@@ -196,7 +235,8 @@ static void begin_rotate(sj__request *request) {
   if (status != SJ_OK) {
     sj__request_finish(request, status);
   } else {
-    sj__read(request, request->call->strong ? SJ__AUTHORITY : SJ__CHEAP, on_old_loaded);
+    memcpy(request->old_key, request->key, SJ__KEY_SIZE);
+    read_in_turn(request);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "codec/base64url.h"
 #include "codec/handle.h"
 #include "codec/record.h"
@@ -67,6 +68,8 @@ struct sj_sessions {
   _Atomic unsigned workers; /* attached now */
   _Atomic bool has_duty;    /* a worker does the chores */
   _Atomic bool lacks_room;  /* the store was full for somebody since the last step of sweeping */
+  sj__mutex rotations_lock;
+  sj__list rotations; /* requests, each the only one of this process that rotates its session */
 };
 
 typedef struct sj__request sj__request;
@@ -159,7 +162,9 @@ struct sj__request {
   uint64_t if_version;
   sj_create_args create;
   sj_rotate_args rotate;
-  bool created;         /* create: the record is stored */
+  bool created;      /* create: the record is stored */
+  sj__list rotation; /* rotate: sessions->rotations, while has_turn */
+  bool has_turn;
   sj__record successor; /* rotate: what is stored of it */
   bool successor_stored;
   uint8_t successor_key[SJ__KEY_SIZE];
@@ -294,6 +299,11 @@ int64_t sj__birth_ms(sj__request *request);
 bool sj__check_subject(sj__request *request, sj_slice subject);
 bool sj__check_name(sj__request *request, const char *what, sj_slice name);
 bool sj__check_amr(sj__request *request, sj_slice amr);
+
+/* --- rotate.c --- */
+
+/* Lets the next rotation of the same session go on, if this request was one. */
+void sj__rotation_leave(sj__request *request);
 
 /* --- end.c ----------------------------------------------------------------------- */
 

@@ -101,6 +101,37 @@ static void test_racing_creations_never_leave_more(void **state) {
   }
 }
 
+/* A sign-in that is sent twice: one wins, lives, and drives nobody else out. */
+static void test_racing_rotations_count_as_one(void **state) {
+  fixture *f = *state;
+  site limited;
+  static ask asks[8];
+  sj_rotate_args args = {.subject = SJ__SLICE("ada"), .auth_level = -1};
+  open_limited(&limited, f, 2);
+  const char *other = keep(create(&limited, "ada", NULL)->credential);
+  const char *old = keep(create(&limited, NULL, NULL)->credential);
+  for (int i = 0; i < 8; i++) {
+    ask_init(&asks[i], &limited);
+    ask_present(&asks[i], old);
+    assert_ok(sj_rotate(limited.worker, &asks[i].call, &args));
+  }
+  const char *won = NULL;
+  for (int i = 0; i < 8; i++) {
+    const answer *a = ask_wait(&asks[i], SJ_OK);
+    if (a->status == SJ_OK) {
+      assert_null(won);
+      won = keep(a->credential);
+    } else {
+      assert_status(a, SJ_ENDED);
+    }
+  }
+  assert_non_null(won);
+  assert_status(load(&limited, won), SJ_OK);
+  assert_status(load(&limited, other), SJ_OK);
+  assert_int_equal(list(&limited, "ada", NULL, 0)->listed, 2);
+  site_close(&limited);
+}
+
 /* The limit came later than the sessions: all beyond it go, however many pages they fill. */
 static void test_a_limit_that_is_new(void **state) {
   fixture *f = *state;
@@ -149,6 +180,7 @@ int main(void) {
       CASE(test_a_record_too_large_for_the_store),
       CASE(test_the_oldest_goes),
       CASE(test_racing_creations_never_leave_more),
+      CASE(test_racing_rotations_count_as_one),
       CASE(test_a_limit_that_is_new),
       CASE(test_large_sessions_can_be_many),
       CASE(test_a_limit_that_cannot_be_kept),
