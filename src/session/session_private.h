@@ -70,6 +70,7 @@ struct sj_sessions {
   _Atomic bool lacks_room;  /* the store was full for somebody since the last step of sweeping */
   sj__mutex rotations_lock;
   sj__list rotations; /* requests, each the only one of this process that rotates its session */
+  _Atomic uint64_t unread_told_ms; /* monotonic: the log was told of unreadable marks; 0: never */
 };
 
 typedef struct sj__request sj__request;

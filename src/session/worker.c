@@ -5,6 +5,7 @@
 
 #define MARKS_PAGE       500
 #define REPLAY_RETRY_MS  ((uint64_t)250)
+#define UNREAD_TOLD_MS   ((uint64_t)60 * 1000)
 #define CHORES_EVERY_MS  ((uint64_t)1000)
 #define SWEEP_BUDGET     128
 #define SWEEP_REST       4 /* times what the step took: a fifth of a core at the most */
@@ -45,9 +46,19 @@ static void finish_marks(sj__request *request, sj_status status) {
   sj__request_finish(request, status);
 }
 
+/* Every worker tries four times a second: the log is told once a minute. */
+static bool may_tell(sj_sessions *sessions) {
+  uint64_t now_ms = sj__monotonic_ms();
+  uint64_t told_ms = atomic_load(&sessions->unread_told_ms);
+  return (told_ms == 0 || now_ms - told_ms >= UNREAD_TOLD_MS) &&
+         atomic_compare_exchange_strong(&sessions->unread_told_ms, &told_ms, now_ms);
+}
+
 static void on_marks_unread(sj__request *request, sj_status status) {
-  SJ__LOG(SJ__LOG_ERROR, "revocations cannot be read",
-          SJ__FIELD_CSTR("reason", sj_status_text(status)));
+  if (may_tell(request->worker->sessions)) {
+    SJ__LOG(SJ__LOG_ERROR, "revocations cannot be read",
+            SJ__FIELD_CSTR("reason", sj_status_text(status)));
+  }
   if (request->worker->ready) {
     finish_marks(request, status); /* the next chores try again */
     return;

@@ -1,4 +1,5 @@
 /* Marks: written first, honoured by every load, replayed before anything is answered, tailed. */
+#include "base/log.h"
 #include "session_test.h"
 
 #include "base/clock.h"
@@ -95,6 +96,12 @@ static void test_nothing_is_answered_before_the_replay(void **state) {
   site_close(&later);
 }
 
+static void count_unread(void *context, sj__log_level level, const char *message,
+                         const sj__log_field *fields, size_t field_count) {
+  unsigned *count = context;
+  if (strcmp(message, "revocations cannot be read") == 0) ++*count;
+}
+
 /* A damaged mark might be the one that names the session: nothing is answered without it. */
 static void test_an_unreadable_mark_is_not_skipped(void **state) {
   fixture *f = *state;
@@ -102,6 +109,8 @@ static void test_an_unreadable_mark_is_not_skipped(void **state) {
   ask a;
   const char *ada = keep(create(&f->site, "ada", NULL)->credential);
   assert_status(revoke(&f->site, "ada", NULL, sj__wall_ms()), SJ_OK);
+  unsigned told = 0;
+  sj__log_install(count_unread, &told, SJ__LOG_ERROR);
   site_fault(&f->site, SJ__FAULT_CORRUPT, SJ__FAULT_OP(SJ__MARKS), 0, 3);
   site_open_beside(&later, &f->site, NULL);
   ask_init(&a, &later);
@@ -111,6 +120,8 @@ static void test_an_unreadable_mark_is_not_skipped(void **state) {
   assert_status(ask_wait(&a, sj_load(later.worker, &a.call, NULL)), SJ_ENDED);
   assert_true(sj__loop_now_ms(f->kit.loop) - begun_ms >= 3 * 250);
   site_close(&later);
+  sj__log_install(NULL, NULL, SJ__LOG_ERROR);
+  assert_int_equal(told, 1); /* of three */
 }
 
 static void test_detaching_before_the_replay(void **state) {
