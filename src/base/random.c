@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -8,6 +9,12 @@
 
 static sj__random_fn *installed;
 static void *installed_context;
+
+/* Taken from the end, which is wiped as it goes. */
+static _Thread_local struct {
+  uint8_t bytes[SJ__RANDOM_AHEAD_MAX];
+  size_t left;
+} ahead;
 
 void sj__random_install(sj__random_fn *fn, void *context) {
   installed = fn;
@@ -26,7 +33,27 @@ static sj_status system_random(void *out, size_t size) {
   return SJ_OK;
 }
 
+void sj__random_ahead(size_t size) {
+  SJ__REQUIRE(size <= SJ__RANDOM_AHEAD_MAX);
+  sj__random_forget();
+  if (installed == NULL && system_random(ahead.bytes, size) == SJ_OK) ahead.left = size;
+}
+
+void sj__random_forget(void) {
+  sj__wipe(ahead.bytes, sizeof(ahead.bytes));
+  ahead.left = 0;
+}
+
+static bool take_ahead(void *out, size_t size) {
+  if (size == 0 || size > ahead.left) return false;
+  ahead.left -= size;
+  memcpy(out, ahead.bytes + ahead.left, size);
+  sj__wipe(ahead.bytes + ahead.left, size);
+  return true;
+}
+
 sj_status sj__random(void *out, size_t size) {
+  if (take_ahead(out, size)) return SJ_OK;
   sj_status status =
       installed != NULL ? installed(installed_context, out, size) : system_random(out, size);
   if (status != SJ_OK) sj__wipe(out, size);

@@ -168,7 +168,6 @@ static void begin_create(sj__request *request) {
   sj_status status = sj__new_identity(request);
   fill_record(request, &record);
   fill_meta(request, &meta);
-  if (status == SJ_OK) status = sj__stamp(request, &record);
   if (status == SJ_OK) status = sj__encode(request, &record, &meta, merged);
   if (status != SJ_OK) {
     sj__request_finish(request, status);

@@ -285,7 +285,6 @@ static void recommit(sj__request *request) {
   }
   if (request->now_ms > record.last_seen_ms) record.last_seen_ms = request->now_ms;
   sj_status status = open_attributes(request);
-  if (status == SJ_OK) status = sj__stamp(request, &record);
   if (status == SJ_OK) status = sj__encode(request, &record, &loaded->meta, loaded->attributes);
   if (status != SJ_OK) {
     sj__request_finish(request, status);

@@ -39,8 +39,7 @@ static void merge_and_commit(sj__request *request) {
   sj__record record = loaded->record;
   if (request->now_ms > record.last_seen_ms) record.last_seen_ms = request->now_ms;
   uint64_t expected = record.version;
-  sj_status status = sj__stamp(request, &record);
-  if (status == SJ_OK) status = sj__encode(request, &record, &loaded->meta, merged);
+  sj_status status = sj__encode(request, &record, &loaded->meta, merged);
   if (status != SJ_OK) {
     sj__request_finish(request, status);
     return;

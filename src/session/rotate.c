@@ -99,6 +99,7 @@ static void bury_old(sj__request *request) {
   if (status == SJ_OK) {
     request->encoded = sj__arena_dup(&request->arena, sj__buffer_slice(&bytes));
     request->committing = (sj_slice){NULL, 0};
+    request->committing_meta = (sj__meta){0};
     if (request->encoded.data == NULL) status = SJ_NO_MEMORY;
   }
   sj__buffer_release(&bytes);
@@ -129,14 +130,13 @@ static void on_successor_ended(sj__request *request) {
   sj__request_finish(request, SJ_CONTENDED);
 }
 
-static sj_status fill_successor(sj__request *request, sj__record *record) {
+static void fill_successor(sj__request *request, sj__record *record) {
   *record = request->old_record;
   memcpy(record->key, request->successor_key, SJ__KEY_SIZE);
   memcpy(request->key, request->successor_key, SJ__KEY_SIZE);
   memcpy(request->id, request->successor_id, SJ__ID_SIZE);
   if (request->now_ms > record->last_seen_ms) record->last_seen_ms = request->now_ms;
   if (request->rotate.subject.data != NULL) start_family(request, record);
-  return sj__stamp(request, record);
 }
 
 /* From `loaded`, which is the old session as it is now. */
@@ -160,8 +160,8 @@ static void build_successor(sj__request *request) {
   bool changed = false;
   if (!sj__merge(request, inherited(request), patch, &merged, &changed)) return;
   sj__record record;
-  sj_status status = fill_successor(request, &record);
-  if (status == SJ_OK) status = sj__encode(request, &record, &meta, merged);
+  fill_successor(request, &record);
+  sj_status status = sj__encode(request, &record, &meta, merged);
   if (status != SJ_OK) {
     sj__request_finish(request, status);
     return;

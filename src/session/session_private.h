@@ -150,7 +150,8 @@ struct sj__request {
   sj__step *on_ended; /* the record was ended before the commit; NULL: SJ_ENDED is told */
   sj__step *remerge;  /* merges again onto `loaded` after a conflict */
   sj_slice encoded;
-  sj_slice committing; /* the attributes in `encoded`, in clear */
+  sj_slice committing;      /* the attributes in `encoded`, in clear */
+  sj__meta committing_meta; /* and its meta */
   uint64_t expected;
   uint8_t write_id[SJ__WRITE_ID_SIZE];
   sj__write_class write_class;
@@ -283,7 +284,11 @@ void sj__touch_later(sj__request *request);
 void sj__commit(sj__request *request, uint64_t expected, sj__step *committed, sj__step *remerge);
 /* Shifts a fresh write id into the record. SJ_NO_ENTROPY. */
 SJ_MUST_USE sj_status sj__stamp(sj__request *request, sj__record *record);
-/* Seals record, meta and attributes under the active key into request->encoded. */
+/*
+ * Stamps the record and seals it with meta and attributes under the active key
+ * into request->encoded. What those two point to is shown once it is committed,
+ * and must last until the request ends.
+ */
 SJ_MUST_USE sj_status sj__encode(sj__request *request, sj__record *record, const sj__meta *meta,
                                  sj_slice attributes);
 /* Merges a patch; finishes the request and returns false when it can't be. */

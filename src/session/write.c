@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "codec/json.h"
+#include "crypto/gcm.h"
 #include "session/session_private.h"
 
 #define RETRY_UNKNOWN_MS 5 /* then doubled with every try, up to … */
@@ -32,8 +33,8 @@ static sj_status choose_key(sj__request *request, sj__record *record, const sj__
                        record->subject_tag);
 }
 
-sj_status sj__encode(sj__request *request, sj__record *record, const sj__meta *meta,
-                     sj_slice attributes) {
+static sj_status seal(sj__request *request, sj__record *record, const sj__meta *meta,
+                      sj_slice attributes) {
   memcpy(record->realm, sj__vault_realm_fingerprint(request->worker->vault), sizeof(record->realm));
   sj_status status = choose_key(request, record, meta);
   if (status != SJ_OK) return status;
@@ -47,6 +48,16 @@ sj_status sj__encode(sj__request *request, sj__record *record, const sj__meta *m
   }
   sj__buffer_release(&bytes);
   request->committing = attributes;
+  request->committing_meta = *meta;
+  return status;
+}
+
+sj_status sj__encode(sj__request *request, sj__record *record, const sj__meta *meta,
+                     sj_slice attributes) {
+  sj__random_ahead(SJ__WRITE_ID_SIZE + 2 * SJ__GCM_NONCE_SIZE);
+  sj_status status = sj__stamp(request, record);
+  if (status == SJ_OK) status = seal(request, record, meta, attributes);
+  sj__random_forget();
   return status;
 }
 
@@ -102,11 +113,16 @@ static bool is_past_telling(const sj__request *request, sj_slice stored) {
          sj__record_version(stored) > request->expected + SJ__WRITE_IDS;
 }
 
+/* What is shown is what was sealed: it need not be opened again. */
 static void go_on_committed(sj__request *request) {
   request->outcome_unknown = false;
-  sj_slice attributes = request->committing;
-  sj_status status = sj__loaded_open(request, request->encoded);
-  request->loaded.attributes = attributes;
+  sj__loaded *loaded = &request->loaded;
+  *loaded = (sj__loaded){
+      .bytes = request->encoded,
+      .meta = request->committing_meta,
+      .attributes = request->committing,
+  };
+  sj_status status = sj__record_parse(loaded->bytes, &loaded->record);
   if (status != SJ_OK) {
     sj__request_finish(request, status);
     return;

@@ -2,20 +2,27 @@
 #include "base/text.h"
 #include "front/sessions/sessions_front.h"
 
+static void append_name(sj__buffer *out, const char *name) {
+  sj__buffer_append_literal(out, ",\"");
+  sj__buffer_append_text(out, name);
+  sj__buffer_append_literal(out, "\":");
+}
+
 static void append_text(sj__buffer *out, const char *name, sj_slice value) {
   if (value.data == NULL) return;
-  sj__buffer_appendf(out, ",\"%s\":", name);
+  append_name(out, name);
   sj__append_json_string(out, value);
 }
 
 static void append_json(sj__buffer *out, const char *name, sj_slice value) {
   if (value.data == NULL) return;
-  sj__buffer_appendf(out, ",\"%s\":", name);
+  append_name(out, name);
   sj__buffer_append_slice(out, value);
 }
 
 static void append_moment(sj__buffer *out, const char *name, int64_t ms) {
-  sj__buffer_appendf(out, ",\"%s\":\"", name);
+  append_name(out, name);
+  sj__buffer_append_char(out, '"');
   sj__append_rfc3339(out, ms);
   sj__buffer_append_char(out, '"');
 }

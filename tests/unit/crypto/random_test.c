@@ -94,6 +94,48 @@ static void a_failing_source_is_never_replaced(void **state) {
   sj__keyring_unref(keyring);
 }
 
+/* --- Drawn ahead ---------------------------------------------------------------------------- */
+
+static void what_is_drawn_ahead_takes_one_call_and_is_given_out_once(void **state) {
+  uint8_t first[8], second[12], third[12], zeros[12] = {0};
+  set_mood(AS_IT_IS);
+  sj__random_ahead(sizeof(first) + sizeof(second));
+  assert_ok(sj__random(first, sizeof(first)));
+  assert_ok(sj__random(second, sizeof(second)));
+  assert_int_equal(calls, 1);
+  assert_memory_not_equal(first, zeros, sizeof(first));
+  assert_memory_not_equal(second, zeros, sizeof(second));
+  assert_memory_not_equal(first, second, sizeof(first));
+  assert_ok(sj__random(third, sizeof(third))); /* nothing is left: from the source again */
+  assert_int_equal(calls, 2);
+  assert_memory_not_equal(second, third, sizeof(third));
+}
+
+static void what_is_left_is_forgotten_and_too_little_is_not_used(void **state) {
+  uint8_t bytes[16];
+  set_mood(AS_IT_IS);
+  sj__random_ahead(sizeof(bytes) - 1);
+  assert_ok(sj__random(bytes, sizeof(bytes)));
+  assert_int_equal(calls, 2);
+  sj__random_forget();
+  assert_ok(sj__random(bytes, 1));
+  assert_int_equal(calls, 3);
+}
+
+static void a_source_that_fails_ahead_fails_the_calls_too(void **state) {
+  uint8_t bytes[8], zeros[8] = {0};
+  for (int i = REFUSED; i <= FAILS_LATER; i++) {
+    set_mood((mood)i);
+    sj__random_ahead(sizeof(bytes));
+    set_mood(REFUSED);
+    memset(bytes, 0xee, sizeof(bytes));
+    assert_int_equal(sj__random(bytes, sizeof(bytes)), SJ_NO_ENTROPY);
+    assert_memory_equal(bytes, zeros, sizeof(bytes));
+    sj__random_forget();
+  }
+  set_mood(AS_IT_IS);
+}
+
 /* --- A million ids ------------------------------------------------------------------------- */
 
 #define IDS  1000000
@@ -181,6 +223,9 @@ int main(void) {
   const struct CMUnitTest moods[] = {
       cmocka_unit_test(interrupted_and_short_reads_go_on),
       cmocka_unit_test(a_failing_source_is_never_replaced),
+      cmocka_unit_test(what_is_drawn_ahead_takes_one_call_and_is_given_out_once),
+      cmocka_unit_test(what_is_left_is_forgotten_and_too_little_is_not_used),
+      cmocka_unit_test(a_source_that_fails_ahead_fails_the_calls_too),
   };
   const struct CMUnitTest million[] = {
       cmocka_unit_test(ones_and_zeros_are_even),
