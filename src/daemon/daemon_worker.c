@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/errors.h"
 #include "base/log.h"
+#include "daemon/log_sink.h"
 
 typedef struct worker_listener {
   sj__daemon_worker *worker;
@@ -189,7 +190,9 @@ sj_status sj__worker_start(sj__daemon_worker *worker, sj_error *error) {
 }
 
 void sj__worker_run(sj__daemon_worker *worker) {
+  sj__log_gather(worker->loop);
   sj__loop_run(worker->loop);
+  sj__log_gather_end();
 }
 
 /* --- End: listeners, then connections, then the engine's calls, then the loop ------- */

@@ -77,6 +77,14 @@ void sj__loop_at_turn_end(sj__loop *loop, sj__task *task) {
   stir(loop);
 }
 
+void sj__loop_first_at_turn_end(sj__loop *loop, sj__task *task) {
+  sj__task_queue first = {0};
+  sj__task_queue_push(&first, task);
+  sj__task_queue_splice(&first, &loop->turn_end);
+  loop->turn_end = first;
+  stir(loop);
+}
+
 void sj__loop_farewell(sj__loop *loop, sj__task *task) {
   sj__task_queue_push(&loop->farewells, task);
   stir(loop);

@@ -92,6 +92,9 @@ void sj__loop_post(sj__loop *loop, sj__task *task);
  */
 void sj__loop_at_turn_end(sj__loop *loop, sj__task *task);
 
+/* The same, ahead of all that waits for the turn's end: for what must be told before replies. */
+void sj__loop_first_at_turn_end(sj__loop *loop, sj__task *task);
+
 /* --- Timers ------------------------------------------------------------- */
 
 typedef struct sj__timer sj__timer;

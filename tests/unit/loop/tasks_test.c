@@ -46,6 +46,24 @@ static void deferred_tasks_run_in_order_and_never_at_once(void **state) {
   assert_string_equal(trace, "abc");
 }
 
+static void what_comes_first_at_a_turn_end_still_waits_for_deferred_tasks(void **state) {
+  sj__loop *loop = *state;
+  memset(trace, 0, sizeof(trace));
+  note end = make_note(loop, 'E'), first = make_note(loop, 'F'), a = make_note(loop, 'a');
+  sj__loop_at_turn_end(loop, &end.task);
+  sj__loop_first_at_turn_end(loop, &first.task);
+  sj__loop_defer(loop, &a.task);
+  end.stop = true;
+  kit_run(loop);
+  assert_string_equal(trace, "aFE");
+  /* An empty queue is as good. */
+  memset(trace, 0, sizeof(trace));
+  sj__loop_first_at_turn_end(loop, &first.task);
+  sj__loop_at_turn_end(loop, &end.task);
+  kit_run(loop);
+  assert_string_equal(trace, "FE");
+}
+
 static void turn_end_comes_after_all_deferred_tasks(void **state) {
   sj__loop *loop = *state;
   memset(trace, 0, sizeof(trace));
@@ -254,6 +272,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       KIT_BOTH(deferred_tasks_run_in_order_and_never_at_once),
       KIT_BOTH(turn_end_comes_after_all_deferred_tasks),
+      KIT_BOTH(what_comes_first_at_a_turn_end_still_waits_for_deferred_tasks),
       KIT_BOTH(a_running_task_may_queue_itself),
       KIT_BOTH(a_running_task_may_be_freed),
       KIT_BOTH(tasks_deferred_by_a_timer_run_before_the_next_wait),
