@@ -35,6 +35,7 @@ static sj_status system_random(void *out, size_t size) {
 
 void sj__random_ahead(size_t size) {
   SJ__REQUIRE(size <= SJ__RANDOM_AHEAD_MAX);
+  if (ahead.left >= size) return;
   sj__random_forget();
   if (installed == NULL && system_random(ahead.bytes, size) == SJ_OK) ahead.left = size;
 }

@@ -21,9 +21,9 @@ SJ_MUST_USE sj_status sj__random(void *out, size_t size);
 /*
  * Draws what this thread's next few calls will ask for (at most
  * SJ__RANDOM_AHEAD_MAX bytes) in one system call; sj__random_forget drops what
- * they left. Only within one piece of work that neither waits nor forks: bytes
- * that lie in memory could be given out twice by a fork or a copied machine
- * (docs/decisions/random.md). Where the source fails, the calls themselves do.
+ * they left. Nothing is drawn where so much is left already. Only within one piece of work that
+ * neither waits nor forks: bytes that lie in memory could be given out twice by a fork or a copied
+ * machine (docs/decisions/random.md). Where the source fails, the calls themselves do.
  */
 #define SJ__RANDOM_AHEAD_MAX 64
 void sj__random_ahead(size_t size);

@@ -165,6 +165,7 @@ static void begin_create(sj__request *request) {
   if (!sj__merge(request, SJ__SLICE("{}"), attributes, &merged, &changed)) return;
   sj__record record;
   sj__meta meta;
+  sj__random_ahead(SJ__ID_SIZE + SJ__ENCODE_RANDOM); /* sj__encode follows in this step */
   sj_status status = sj__new_identity(request);
   fill_record(request, &record);
   fill_meta(request, &meta);

@@ -14,6 +14,7 @@
 #include "codec/base64url.h"
 #include "codec/handle.h"
 #include "codec/record.h"
+#include "crypto/gcm.h"
 #include "session/engine.h"
 #include "session/mark_set.h"
 
@@ -282,10 +283,12 @@ void sj__touch_later(sj__request *request);
  * with the stored record in `loaded` after a conflict; finishes otherwise.
  */
 void sj__commit(sj__request *request, uint64_t expected, sj__step *committed, sj__step *remerge);
+/* What sj__encode draws. */
+#define SJ__ENCODE_RANDOM (SJ__WRITE_ID_SIZE + 2 * SJ__GCM_NONCE_SIZE)
 /* Shifts a fresh write id into the record. SJ_NO_ENTROPY. */
 SJ_MUST_USE sj_status sj__stamp(sj__request *request, sj__record *record);
 /*
- * Stamps the record and seals it with meta and attributes under the active key
+ * Stamps the record (SJ_NO_ENTROPY) and seals it with meta and attributes under the active key
  * into request->encoded. What those two point to is shown once it is committed,
  * and must last until the request ends.
  */

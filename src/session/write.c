@@ -2,7 +2,6 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "codec/json.h"
-#include "crypto/gcm.h"
 #include "session/session_private.h"
 
 #define RETRY_UNKNOWN_MS 5 /* then doubled with every try, up to … */
@@ -54,7 +53,7 @@ static sj_status seal(sj__request *request, sj__record *record, const sj__meta *
 
 sj_status sj__encode(sj__request *request, sj__record *record, const sj__meta *meta,
                      sj_slice attributes) {
-  sj__random_ahead(SJ__WRITE_ID_SIZE + 2 * SJ__GCM_NONCE_SIZE);
+  sj__random_ahead(SJ__ENCODE_RANDOM);
   sj_status status = sj__stamp(request, record);
   if (status == SJ_OK) status = seal(request, record, meta, attributes);
   sj__random_forget();
