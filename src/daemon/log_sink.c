@@ -84,8 +84,11 @@ static bool enqueue(sj_slice lines) {
     has_writer = sj__thread_start(&writer, "log-writer", run_writer, NULL) == SJ_OK;
   }
   if (!has_writer) return false;
+  if (sj__buffer_reserve(&queue, lines.size) == NULL) {
+    if (queue.size == 0) sj__buffer_reset(&queue); /* nothing to write that would clear it */
+    return false;
+  }
   sj__buffer_append_slice(&queue, lines);
-  if (sj__buffer_status(&queue) != SJ_OK) return false;
   sj__cond_signal(&queued);
   return true;
 }

@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../../kit/failing_allocator.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "daemon/log_sink.h"
 
 #define READ_MAX ((size_t)64 << 10)
@@ -117,12 +120,50 @@ static void without_a_loop_every_line_leaves_at_once(void **state) {
   assert_int_equal(second, 1);
 }
 
+/* Until it takes no more. */
+static void fill_stderr(void) {
+  int flags = fcntl(written[1], F_GETFL);
+  assert_true(fcntl(written[1], F_SETFL, flags | O_NONBLOCK) >= 0);
+  while (write(written[1], "{}\n\n", 4) == 4) continue;
+  assert_true(fcntl(written[1], F_SETFL, flags) >= 0);
+}
+
+static bool arrives(const char *what) {
+  static char text[READ_MAX + 1];
+  uint64_t end_ms = sj__monotonic_ms() + 10000;
+  while (sj__monotonic_ms() < end_ms) {
+    struct pollfd readable = {written[0], POLLIN, 0};
+    (void)poll(&readable, 1, 100);
+    ssize_t got = read(written[0], text, READ_MAX); /* a line comes whole */
+    text[got > 0 ? got : 0] = '\0';
+    if (strstr(text, what) != NULL) return true;
+  }
+  return false;
+}
+
+static void a_line_lost_for_memory_is_the_only_one(void **state) {
+  for (long skip = 0; skip < 4; skip++) {
+    catch_stderr();
+    fill_stderr();
+    fail_allocations_from(skip);
+    SJ__LOG(SJ__LOG_INFO, "may be lost");
+    (void)fail_no_allocations();
+    SJ__LOG(SJ__LOG_INFO, "is queued");
+    bool came = arrives("is queued");
+    sj__log_finish();
+    give_stderr_back();
+    assert_true(came);
+  }
+}
+
 int main(void) {
+  install_failing_allocator();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lines_of_a_turn_leave_together_ahead_of_its_replies),
       cmocka_unit_test(a_warning_leaves_at_once_with_what_came_before_it),
       cmocka_unit_test(more_than_a_pipe_takes_whole_leaves_in_parts),
       cmocka_unit_test(without_a_loop_every_line_leaves_at_once),
+      cmocka_unit_test(a_line_lost_for_memory_is_the_only_one),
   };
   sj__log_to_stderr(SJ__LOG_JSON, SJ__LOG_INFO);
   return cmocka_run_group_tests_name("unit/daemon/log_sink", tests, NULL, NULL);
