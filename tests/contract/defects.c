@@ -99,6 +99,7 @@ static void read_stale(broken_call *of) {
   memory *session = recall(of, call->in.get.key);
   if (session->before.size > 0 && sj__record_version(session->before) >= call->in.get.at_least) {
     call->record = session->before;
+    (void)change_record(of); /* others may drop it while the caller reads */
   }
 }
 
