@@ -42,11 +42,13 @@ struct broken_call {
   bool is_doubled;      /* by `after`: completed twice */
   unsigned rounds;      /* how often it was asked again */
   bool has_compared;    /* a defect's own */
-  sj_slice copy;        /* of a record that was changed */
+  sj_slice copy;        /* of a record that is shown or was changed */
   sj_slice *items;
 };
 
 memory *recall(broken_call *of, const uint8_t *key); /* made if there is none */
+/* What is remembered, copied for this call: others may drop it while the caller reads. */
+sj_slice show(broken_call *of, sj_slice record);
 /* The record of the call, copied, so that it may be changed. */
 uint8_t *change_record(broken_call *of);
 /* The items of the call, copied, with room for one more. */

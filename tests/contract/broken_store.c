@@ -47,10 +47,15 @@ static void remember(broken_call *of) {
 
 /* --- Changing results ------------------------------------------------------------------- */
 
-uint8_t *change_record(broken_call *of) {
+sj_slice show(broken_call *of, sj_slice record) {
+  sj_slice copy = copy_slice(record);
   free_slice(of->copy);
-  of->copy = copy_slice(of->call->record);
-  of->call->record = of->copy;
+  of->copy = copy;
+  return copy;
+}
+
+uint8_t *change_record(broken_call *of) {
+  of->call->record = show(of, of->call->record);
   return (uint8_t *)(uintptr_t)of->copy.data;
 }
 

@@ -65,7 +65,7 @@ static void raise_the_dead_by_put(broken_call *of) {
   }
   if (call->op != SJ__GET || call->status != SJ_OK) return;
   memory *session = recall(of, call->in.get.key);
-  if (session->is_risen) call->record = session->newest;
+  if (session->is_risen) call->record = show(of, session->newest);
 }
 
 static void show_false_last_seen(broken_call *of) {
@@ -98,8 +98,7 @@ static void read_stale(broken_call *of) {
   if (call->op != SJ__GET || call->status != SJ_OK || call->in.get.mode != SJ__AUTHORITY) return;
   memory *session = recall(of, call->in.get.key);
   if (session->before.size > 0 && sj__record_version(session->before) >= call->in.get.at_least) {
-    call->record = session->before;
-    (void)change_record(of); /* others may drop it while the caller reads */
+    call->record = show(of, session->before);
   }
 }
 
@@ -137,7 +136,7 @@ static void raise_the_dead_by_touch(broken_call *of) {
   }
   if (call->op != SJ__GET || call->status != SJ_OK) return;
   memory *session = recall(of, call->in.get.key);
-  if (session->is_risen) call->record = session->newest;
+  if (session->is_risen) call->record = show(of, session->newest);
 }
 
 static void count_version_at_touch(broken_call *of) {
@@ -184,7 +183,7 @@ static void list_the_dead(broken_call *of) {
     if (!session->is_ended || session->newest.size == 0) continue;
     const uint8_t *tag = sj__record_subject_tag(session->newest);
     if (tag == NULL || memcmp(tag, call->in.list.subject_tag, SJ__TAG_SIZE) != 0) continue;
-    change_items(of)[call->item_count++] = session->newest;
+    change_items(of)[call->item_count++] = show(of, session->newest);
     return;
   }
 }
