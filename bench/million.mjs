@@ -2,7 +2,6 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { alternate, bareLmdb, costOf, load, median, quick, rounds, seconds, us } from './lib/measure.mjs';
 import { diskFolder, discard, fill, startDaemonPeer } from './lib/servers.mjs';
 
@@ -66,43 +65,35 @@ async function growthFigure(big, small, bare) {
   }
 }
 
-// Checks of live sessions while a million of yesterday's are swept, from the first to the last, and afterwards.
-async function sweepFigure() {
+// p99 of checks of live sessions, `seconds` a run, beside the records that are left.
+async function watch(daemon, rate, runs) {
+  const begun = performance.now();
+  const before = await daemon.metric('sojourn_store_records');
+  const p99 = Array.from({ length: runs }, () => checks(daemon, { rate }).p99_us);
+  const left = await daemon.metric('sojourn_store_records');
+  return { p99: median(p99), left: left - few, perSecond: Math.round((before - left) / (performance.now() - begun) * 1000) };
+}
+
+async function withDaemon(expired, use) {
   const state = diskFolder('swept');
-  fill(state, many, day);
-  const cookies = fill(state, few);
-  const daemon = { cookies, ...await startDaemonPeer({ state, env: readOnly }) };
+  if (expired > 0) fill(state, expired, day);
+  const daemon = { cookies: fill(state, few), ...await startDaemonPeer({ state, env: readOnly }) };
   try {
-    const rate = Math.round(checks(daemon).perSecond / 2);
-    const remaining = async () => await daemon.metric('sojourn_store_records') - few;
-    const begun = performance.now();
-    const before = await remaining();
-    const sweeping = [];
-    const quietly = [];
-    let left = before;
-    let perSecond = 0;
-    while (left > 0 && (!quick || sweeping.length < rounds)) {
-      const { p99_us } = checks(daemon, { rate });
-      left = await remaining();
-      // The run in which it ends is in part a quiet one: it tells nothing.
-      if (left > 0) {
-        sweeping.push(p99_us);
-        perSecond = Math.round((before - left) / (performance.now() - begun) * 1000);
-      }
-    }
-    while (left > 0) {
-      await sleep(100);
-      left = await remaining();
-    }
-    await sleep(quick ? 0 : 1000);
-    while (quietly.length < rounds) quietly.push(checks(daemon, { rate }).p99_us);
-    // Too few to be seen being swept: only a quick run is so short.
-    const busy = sweeping.length > 0 ? median(sweeping) : median(quietly);
-    return { name: `/check, p99 while ${many.toLocaleString('en')} expired are swept`, value: busy / median(quietly), unit: '× quiet', bar: { most: 2 },
-      detail: `${us(busy)}, the median of ${sweeping.length} runs, beside ${us(median(quietly))} at ${rate.toLocaleString('en')} a second; ${perSecond.toLocaleString('en')} a second were swept` };
+    return await use(daemon);
   } finally {
     await discard(daemon);
   }
+}
+
+// While yesterday's million is swept, for the first minute of it, beside a daemon that has nothing to sweep.
+async function sweepFigure() {
+  const runs = quick ? rounds : Math.ceil(60 / seconds);
+  const rate = await withDaemon(0, (daemon) => Math.round(checks(daemon).perSecond / 2));
+  const quiet = await withDaemon(0, (daemon) => watch(daemon, rate, quick ? rounds : 2 * rounds));
+  const busy = await withDaemon(many, (daemon) => watch(daemon, rate, runs));
+  if (!quick && busy.left <= 0) throw new Error('the sweep ended while it was watched: fewer runs or more sessions');
+  return { name: `/check, p99 while ${many.toLocaleString('en')} expired are swept`, value: busy.p99 / quiet.p99, unit: '× quiet', bar: { most: 2 },
+    detail: `${us(busy.p99)}, the median of ${runs} runs, beside ${us(quiet.p99)} at ${rate.toLocaleString('en')} a second; ${busy.perSecond.toLocaleString('en')} a second were swept meanwhile, ${busy.left.toLocaleString('en')} were left` };
 }
 
 export default async function measure() {
