@@ -94,6 +94,18 @@ static void test_signing_in_again_keeps_what_is_hers(void **state) {
   assert_string_equal(a->attributes, "{\"a\":1}");
 }
 
+/* Starts a rotation on `other`: the successor is stored, the old record's burial is held back. */
+static void rotate_until_burial(fixture *f, site *other, ask *a, const char *credential,
+                                const sj_rotate_args *args) {
+  sj__fault_step step = {
+      .fault = SJ__FAULT_DELAY, .ops = SJ__FAULT_OP(SJ__PUT), .skip = 1, .delay_ms = 50};
+  ask_init(a, other);
+  ask_present(a, credential);
+  assert_ok(sj__fault_add_step(f->site.store, &step));
+  assert_ok(sj_rotate(other->worker, &a->call, args));
+  while (sj__fault_count(f->site.store, SJ__FAULT_DELAY) == 0) kit_step(&f->kit);
+}
+
 /* A patch lands between the copy and the burial: it is merged again, not lost. */
 static void test_a_patch_in_between_is_merged(void **state) {
   fixture *f = *state;
@@ -104,14 +116,7 @@ static void test_a_patch_in_between_is_merged(void **state) {
   const char *first = keep(made->credential);
   const char *sid = keep(made->session.sid);
   sj_rotate_args args = {.auth_level = -1, .attributes = SJ__SLICE("{\"r\":1}")};
-  ask_init(&a, &other);
-  ask_present(&a, first);
-  /* The successor is stored at once; the burial is held back. */
-  sj__fault_step step = {
-      .fault = SJ__FAULT_DELAY, .ops = SJ__FAULT_OP(SJ__PUT), .skip = 1, .delay_ms = 50};
-  assert_ok(sj__fault_add_step(f->site.store, &step));
-  assert_ok(sj_rotate(other.worker, &a.call, &args));
-  while (sj__fault_count(f->site.store, SJ__FAULT_DELAY) == 0) kit_step(&f->kit);
+  rotate_until_burial(f, &other, &a, first, &args);
   assert_status(patch(&f->site, first, "{\"p\":1}"), SJ_OK);
   assert_status(ask_wait(&a, SJ_OK), SJ_OK);
   assert_int_equal(a.answer.session.version, 3);
@@ -131,13 +136,7 @@ static void test_an_end_in_between_wins(void **state) {
   site_open_beside(&other, &f->site, NULL);
   const char *first = keep(create(&f->site, "ada", NULL)->credential);
   sj_rotate_args args = {.auth_level = -1};
-  ask_init(&a, &other);
-  ask_present(&a, first);
-  sj__fault_step step = {
-      .fault = SJ__FAULT_DELAY, .ops = SJ__FAULT_OP(SJ__PUT), .skip = 1, .delay_ms = 50};
-  assert_ok(sj__fault_add_step(f->site.store, &step));
-  assert_ok(sj_rotate(other.worker, &a.call, &args));
-  while (sj__fault_count(f->site.store, SJ__FAULT_DELAY) == 0) kit_step(&f->kit);
+  rotate_until_burial(f, &other, &a, first, &args);
   assert_status(end(&f->site, first), SJ_OK);
   assert_status(ask_wait(&a, SJ_OK), SJ_ENDED);
   kit_pass(&f->kit, 100);
@@ -158,13 +157,7 @@ static void test_a_successor_that_is_ended_is_not_the_session(void **state) {
   const char *first = keep(made->credential);
   const char *sid = keep(made->session.sid);
   sj_rotate_args args = {.auth_level = -1};
-  ask_init(&a, &other);
-  ask_present(&a, first);
-  sj__fault_step step = {
-      .fault = SJ__FAULT_DELAY, .ops = SJ__FAULT_OP(SJ__PUT), .skip = 1, .delay_ms = 50};
-  assert_ok(sj__fault_add_step(f->site.store, &step));
-  assert_ok(sj_rotate(other.worker, &a.call, &args));
-  while (sj__fault_count(f->site.store, SJ__FAULT_DELAY) == 0) kit_step(&f->kit);
+  rotate_until_burial(f, &other, &a, first, &args);
   assert_status(patch(&f->site, first, "{\"p\":1}"), SJ_OK);
   const answer *both = list(&f->site, "ada", NULL, 0);
   assert_int_equal(both->listed, 2);
